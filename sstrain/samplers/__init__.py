@@ -1,0 +1,30 @@
+"""Proposal distributions: one a file, one line each in the table below."""
+
+from typing import TYPE_CHECKING
+
+from sstrain.samplers.base import Drawing, FixedProposal, Proposal
+from sstrain.samplers.file import File
+from sstrain.samplers.log_uniform import LogUniform
+from sstrain.samplers.mixture import Mixture
+from sstrain.samplers.uniform import Uniform
+from sstrain.samplers.unigram import Unigram
+from sstrain.section import merged, one_of
+
+__all__ = ["PROPOSALS", "Drawing", "FixedProposal", "Proposal", "SamplerSection"]
+
+PROPOSALS: dict[str, type[Proposal]] = {
+    "uniform": Uniform,
+    "log_uniform": LogUniform,
+    "unigram": Unigram,
+    "mixture": Mixture,
+    "file": File,
+}
+
+if TYPE_CHECKING:
+
+    class SamplerSection(Drawing, Proposal):
+        """A ``sampler:`` section of a config: a proposal's keys and the drawing keys."""
+else:
+    SamplerSection = one_of(
+        merged(f"{proposal.__name__}Sampler", proposal, Drawing) for proposal in PROPOSALS.values()
+    )

@@ -1,0 +1,62 @@
+"""A weighted mixture of other proposals."""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BeforeValidator, Field
+
+from sstrain.samplers.base import FixedProposal
+from sstrain.samplers.file import File
+from sstrain.samplers.log_uniform import LogUniform
+from sstrain.samplers.uniform import Uniform
+from sstrain.samplers.unigram import Unigram
+from sstrain.section import Section, merged, one_of
+
+if TYPE_CHECKING:
+    from sstrain.data.vocabulary import Vocabulary
+
+#: The proposals that a mixture may be made of: every fixed one but the mixture itself.
+COMPONENTS: tuple[type[FixedProposal], ...] = (Uniform, LogUniform, Unigram, File)
+
+
+class Weighted(Section):
+    """The share of one part of a mixture."""
+
+    weight: float = Field(gt=0)
+
+
+if TYPE_CHECKING:
+
+    class Part(Weighted, FixedProposal):
+        """One part of a mixture: a proposal and its share."""
+else:
+    Part = one_of(merged(f"{part.__name__}Part", Weighted, part) for part in COMPONENTS)
+
+_DEFAULT_PARTS = (
+    {"weight": 0.8, "type": "unigram", "power": 0.75},
+    {"weight": 0.2, "type": "uniform"},
+)
+
+
+def _as_tuple(parts: object) -> object:
+    return tuple(parts) if isinstance(parts, list) else parts
+
+
+class Mixture(FixedProposal):
+    """``q_j = sum_m weight_m q_mj`` over normalised parts; the weights are normalised too."""
+
+    type: Literal["mixture"] = "mixture"
+    parts: Annotated[tuple[Part, ...], BeforeValidator(_as_tuple), Field(min_length=1)] = Field(
+        _DEFAULT_PARTS,  # type: ignore[arg-type]
+        validate_default=True,
+    )
+
+    def log_weights(self, vocabulary: "Vocabulary") -> NDArray[np.float64]:
+        """Return ``log sum_m weight_m q_mj`` for each class, summed in log space."""
+        terms = []
+        for part in self.parts:
+            log_weights = part.log_weights(vocabulary)
+            log_total = np.logaddexp.reduce(log_weights)
+            terms.append(np.log(part.weight) + log_weights - log_total)
+        return np.asarray(np.logaddexp.reduce(terms, axis=0))
