@@ -1,10 +1,11 @@
 """The frozen base of every config model, and the value types that several sections share."""
 
 import re
+import types
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, ClassVar, Literal, Union
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, Union
 
 from pydantic import (
     BaseModel,
@@ -15,7 +16,21 @@ from pydantic import (
     WithJsonSchema,
 )
 
-__all__ = ["Duration", "DurationOrMinutes", "FilePath", "IsPath", "Section", "Span", "merged", "one_of"]
+__all__ = [
+    "Duration",
+    "FilePath",
+    "FilePaths",
+    "Interval",
+    "IntervalOrMinutes",
+    "IsPath",
+    "NonEmpty",
+    "Section",
+    "Span",
+    "merged",
+    "one_of",
+]
+
+_Element = TypeVar("_Element")
 
 
 class Section(BaseModel):
@@ -34,7 +49,36 @@ class IsPath:
     """Marks a string as a path, which the loader resolves against the file that it stands in."""
 
 
-FilePath = Annotated[str, IsPath()]
+def _as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _as_paths(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else _as_tuple(value)
+
+
+def _one_or_list(paths: tuple[str, ...]) -> str | list[str]:
+    return paths[0] if len(paths) == 1 else list(paths)
+
+
+#: A list in the file, of at least one element.
+NonEmpty = Annotated[tuple[_Element, ...], Field(min_length=1), BeforeValidator(_as_tuple)]
+FilePath = Annotated[str, Field(min_length=1), IsPath()]
+#: One path or a list of them in the file; a tuple in any case.
+FilePaths = Annotated[
+    tuple[FilePath, ...],
+    Field(min_length=1),
+    BeforeValidator(_as_paths),
+    PlainSerializer(_one_or_list),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1},
+            ]
+        }
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -54,46 +98,48 @@ class Span:
         return self.count * (steps_per_epoch if self.unit == "epochs" else 1)
 
 
-def _parse_span(units: str, value: Any) -> Span:
-    if isinstance(value, Span):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return Span(value, "steps")
-    match = re.fullmatch(rf"(\d+) ({units})s?", value) if isinstance(value, str) else None
-    if match is None:
+def _parse_span(units: str, least: int, value: Any) -> Span:
+    span = value if isinstance(value, Span) else None
+    if isinstance(value, int) and not isinstance(value, bool):
+        span = Span(value, "steps")
+    elif isinstance(value, str) and (match := re.fullmatch(rf"([0-9]+) ({units})s?", value)):
+        span = Span(int(match[1]), match[2] + "s")  # type: ignore[arg-type]
+    if span is None or span.count < least:
         allowed = " or ".join(f'"N {unit}s"' for unit in units.split("|"))
-        raise ValueError(f"expected {allowed}")
-    return Span(int(match[1]), match[2] + "s")  # type: ignore[arg-type]
+        raise ValueError(f"expected {allowed}, N from {least}")
+    return span
 
 
-def _schema(units: str) -> WithJsonSchema:
-    pattern = rf"^\d+ ({units})s?$"
-    return WithJsonSchema(
-        {"anyOf": [{"type": "string", "pattern": pattern}, {"type": "integer", "minimum": 0}]}
-    )
+def _span(units: str, least: int) -> Any:
+    pattern = rf"^[0-9]+ ({units})s?$"
+    schema = [{"type": "string", "pattern": pattern}, {"type": "integer", "minimum": least}]
+    return Annotated[
+        Span,
+        BeforeValidator(partial(_parse_span, units, least)),
+        PlainSerializer(str),
+        WithJsonSchema({"anyOf": schema}),
+    ]
 
 
-Duration = Annotated[
-    Span,
-    BeforeValidator(partial(_parse_span, "epoch|step")),
-    PlainSerializer(str),
-    _schema("epoch|step"),
-]
-DurationOrMinutes = Annotated[
-    Span,
-    BeforeValidator(partial(_parse_span, "epoch|step|minute")),
-    PlainSerializer(str),
-    _schema("epoch|step|minute"),
-]
+if TYPE_CHECKING:
+    Duration = Span
+    Interval = Span
+    IntervalOrMinutes = Span
+else:
+    #: How long something lasts, from nothing; a bare number counts steps.
+    Duration = _span("epoch|step", 0)
+    #: How often something happens: at least one step.
+    Interval = _span("epoch|step", 1)
+    IntervalOrMinutes = _span("epoch|step|minute", 1)
 
 
 def merged(name: str, first: type[Section], second: type[Section]) -> type[Section]:
     """Return a section with the keys of two, those of the first before those of the second."""
     namespace = {"__doc__": first.__doc__, "__module__": first.__module__}
-    return type(first)(name, (second, first), namespace)
+    return types.new_class(name, (second, first), exec_body=lambda body: body.update(namespace))
 
 
 def one_of(sections: Iterable[type[Section]]) -> Any:
-    """Return the type of a key that holds one of several sections, told apart by its discriminator."""
+    """Return the type of a key that holds one of several sections, by its discriminator."""
     members = tuple(sections)
     return Annotated[Union[members], Field(discriminator=members[0].discriminator)]  # noqa: UP007

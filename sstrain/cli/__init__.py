@@ -1,0 +1,61 @@
+"""The ``sstrain`` command: one subcommand a file, each loaded when it is called."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import ClassVar
+
+import click
+
+from sstrain import __version__
+from sstrain.cli.groups import LazyGroup
+from sstrain.errors import FailureError, UserError
+
+__all__ = ["main"]
+
+INTERRUPTED = 130
+
+
+class _Commands(LazyGroup):
+    modules: ClassVar[dict[str, str]] = {
+        name: f"sstrain.cli.{name}"
+        for name in ("train", "eval", "predict", "plan", "config", "data")
+    }
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="sstrain")
+def sstrain() -> None:
+    """Train linear softmax classifiers with very many classes, exactly or by sampling."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Those of the command line if not given.
+
+    Returns
+    -------
+    int
+        0; 1 for a failure; 2 for a mistake of the user's, told in plain lines on stderr; 130 after
+        Ctrl-C; or what the command returns.
+    """
+    try:
+        status = sstrain.main(arguments, prog_name="sstrain", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (UserError, FailureError) as error:
+        click.echo(str(error), err=True)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has left; what is still to be flushed at exit goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status if isinstance(status, int) else 0

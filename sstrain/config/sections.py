@@ -1,8 +1,8 @@
 """The whole config, composed from each part's typed model."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from sstrain.data import HeldOutSource, TrainSource
 from sstrain.models import ModelSection
@@ -12,7 +12,7 @@ from sstrain.objectives.importance import Importance
 from sstrain.optim import OptimizerSection
 from sstrain.optim.adagrad import AdaGrad
 from sstrain.samplers import SamplerSection
-from sstrain.section import Duration, DurationOrMinutes, FilePath, Section, Span
+from sstrain.section import FilePath, Interval, IntervalOrMinutes, NonEmpty, Section, Span
 
 __all__ = ["Checkpoint", "Config", "Data", "Evaluation", "Training"]
 
@@ -23,51 +23,58 @@ class Data(Section):
     """What is trained on, and what is held out."""
 
     train: TrainSource
+    #: A fraction of the training lines, or a source read as ``train`` is unless it says otherwise.
     validation: Fraction | HeldOutSource | None = None
+    #: As ``validation``; never looked at in training.
     test: Fraction | HeldOutSource | None = None
+    #: The split depends on this and on the line numbers alone.
     split_seed: int = Field(0, ge=0)
 
 
 class Training(Section):
     """The loop."""
 
+    #: Passes over the training split.
     epochs: int = Field(3, ge=1)
+    #: Examples a step, whose mean loss is its loss.
     batch_size: int = Field(128, ge=1)
+    #: ``auto`` takes every processor; the result is the same whatever the number.
     threads: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
-    #: Steps or epochs between two ``train`` lines of metrics.jsonl (and of a log that is no terminal).
-    log_every: Duration = Span(200, "steps")
+    #: Between two ``train`` lines of metrics.jsonl, and of a log that is no terminal.
+    log_every: Interval = Span(200, "steps")
     #: Evaluations without a better validation log-loss after which training stops; None: never.
     patience: int | None = Field(None, ge=1)
-
-
-def _as_tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 class Evaluation(Section):
     """When the validation split is scored, and how."""
 
-    every: Duration = Span(1, "epochs")
-    top_k: Annotated[
-        tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_as_tuple), Field(min_length=1)
-    ] = (1, 5)
+    #: Between two evaluations.
+    every: Interval = Span(1, "epochs")
+    #: An example counts for ``top_<k>`` if its label is among the k most probable.
+    top_k: NonEmpty[Annotated[int, Field(ge=1)]] = (1, 5)
 
 
 class Checkpoint(Section):
     """When checkpoints are written, and how many are kept besides the best."""
 
-    every: DurationOrMinutes = Span(1, "epochs")
+    #: Between two checkpoints; one is always written at the end.
+    every: IntervalOrMinutes = Span(1, "epochs")
+    #: The best one is kept besides.
     keep: int = Field(2, ge=1)
 
 
 class Config(Section):
     """A train config."""
 
+    #: Of the order of examples, the draws and the initial weights.
     seed: int = Field(1, ge=0, lt=2**63)
+    #: The run's folder; by default ``runs/`` and the config file's name.
     output: FilePath | None = None
     data: Data
     model: ModelSection = Dense()
     objective: ObjectiveSection = Importance()
+    #: For a sampled objective; by default unigram with power 0.75.
     sampler: SamplerSection | None = None
     optimizer: OptimizerSection = AdaGrad()
     training: Training = Training()

@@ -1,6 +1,6 @@
 """Formats to CSR: one a file, one line each in the table below."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sstrain.data.base import Fitting, Source
 from sstrain.data.sequence import Sequence, SequenceFitting

@@ -1,6 +1,6 @@
 """Encoded examples: what training, evaluation and prediction read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,8 @@ class Dataset:
         Examples whose target is -1.
     num_unknown_features : int
         Occurrences of features that the vocabulary has not; they are left out.
+    unknown_label : str or None
+        The first label that training never saw.
     """
 
     indptr: NDArray[np.int64]
@@ -41,8 +43,33 @@ class Dataset:
     num_skipped: int = 0
     num_unknown_labels: int = 0
     num_unknown_features: int = 0
+    unknown_label: str | None = None
 
     @property
     def num_examples(self) -> int:
         """N."""
         return len(self.targets)
+
+    @property
+    def num_empty(self) -> int:
+        """Examples without a feature."""
+        return int(np.count_nonzero(np.diff(self.indptr) == 0))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        arrays = (self.indptr, self.indices, self.values, self.targets, self.weights, self.lines)
+        return sum(array.nbytes for array in arrays)
+
+    def head(self, count: int) -> "Dataset":
+        """Return the first examples, as views; the counts are the whole's."""
+        indptr = self.indptr[: count + 1]
+        return replace(
+            self,
+            indptr=indptr,
+            indices=self.indices[: indptr[-1]],
+            values=self.values[: indptr[-1]],
+            targets=self.targets[:count],
+            weights=self.weights[:count],
+            lines=self.lines[:count],
+        )

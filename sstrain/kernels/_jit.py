@@ -1,57 +1,122 @@
-"""The one place that configures numba: the cache, the flags, the threads."""
+"""The one place that configures numba: its cache, its flags, dispatch by type."""
 
 import hashlib
+import inspect
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from types import FunctionType
+from typing import Any, Protocol, TypeVar, cast
 
 import numba
+import numpy as np
 from numba import config as numba_config
+from numba.extending import overload
 
-__all__ = ["inline", "kernel", "parallel_kernel"]
+__all__ = ["dispatched", "finite", "inline", "kernel", "parallel_kernel", "precise", "signed"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
-#: Sums may be reassociated, so that they vectorise; non-finite values keep their meaning.
-_FASTMATH = {"reassoc", "contract", "nsz", "arcp"}
+# Sums may be reassociated, so that they vectorise. Neither nnan nor ninf: kernels look for
+# non-finite values.
+_FLAGS: dict[str, Any] = {
+    "fastmath": {"reassoc", "contract", "nsz", "arcp"},
+    "error_model": "numpy",
+}
 
 
 def _cache_folder() -> str:
-    """Return a folder named by the kernels' sources: numba's own cache misses changed helpers."""
+    """Return a folder named by the kernels' sources.
+
+    Numba renews a cached kernel when its own file changes, not when a helper in another file
+    does; a folder for each state of the sources closes that gap.
+    """
     digest = hashlib.sha256()
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sstrain"
     try:
         base.mkdir(parents=True, exist_ok=True)
-        if not os.access(base, os.W_OK):
-            raise OSError
+        writable = os.access(base, os.W_OK)
     except OSError:
+        writable = False
+    if not writable:
         base = Path(tempfile.gettempdir()) / f"sstrain-{os.getuid()}"
     return str(base / f"kernels-{digest.hexdigest()[:16]}")
 
 
+# OpenMP threads that wait spin for about 20 us, not 1 ms: at the default a second thread costs ten
+# times what it saves when the machine has other work. Read when the library loads.
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+
 if not os.environ.get("NUMBA_CACHE_DIR"):
-    numba_config.CACHE_DIR = _cache_folder()
+    numba_config.CACHE_DIR = _cache_folder()  # type: ignore[attr-defined]
 
 
 def kernel(function: _Function) -> _Function:
-    """Compile a serial kernel that releases the GIL; the machine code is cached on disk."""
-    compiled = numba.njit(cache=True, nogil=True, fastmath=_FASTMATH, error_model="numpy")
-    return cast(_Function, compiled(function))
+    """Compile a serial kernel that releases the GIL; its machine code is cached on disk."""
+    return cast(_Function, numba.njit(cache=True, nogil=True, **_FLAGS)(function))
 
 
 def parallel_kernel(function: _Function) -> _Function:
     """Compile a kernel whose ``prange`` loops run on threads; cached on disk."""
-    compiled = numba.njit(
-        cache=True, nogil=True, parallel=True, fastmath=_FASTMATH, error_model="numpy"
-    )
-    return cast(_Function, compiled(function))
+    return cast(_Function, numba.njit(cache=True, nogil=True, parallel=True, **_FLAGS)(function))
 
 
 def inline(function: _Function) -> _Function:
-    """Compile a helper of kernels, inlined into each of them."""
-    compiled = numba.njit(fastmath=_FASTMATH, error_model="numpy", inline="never")
-    return cast(_Function, compiled(function))
+    """Compile a helper that kernels call and LLVM inlines."""
+    return cast(_Function, numba.njit(**_FLAGS)(function))
+
+
+def precise(function: _Function) -> _Function:
+    """Compile a helper whose sums are not reassociated."""
+    return cast(_Function, numba.njit(fastmath={"contract"}, error_model="numpy")(function))
+
+
+@inline
+def signed(index: int) -> int:
+    """Return the index of a ``prange`` as int64: numba's is unsigned, and mixes to float64."""
+    return np.int64(index)  # type: ignore[return-value]
+
+
+@precise
+def finite(x: float) -> bool:
+    """Whether a number is finite: ``np.isfinite`` subtracts, which reassociation can undo."""
+    return abs(x) < np.inf
+
+
+class Dispatched(Protocol):
+    """A function whose implementation the type of its first argument selects."""
+
+    table: dict[type, Callable[..., Any]]
+
+    def register(self, first: type, implementation: Callable[..., Any], /) -> None:
+        """Add the implementation for one type."""
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the implementation (interpreted)."""
+
+
+def dispatched(generic: Callable[..., Any]) -> Dispatched:
+    """Let kernels call a function whose implementation the type of its first argument selects.
+
+    The first argument is a NamedTuple; ``generic.register(Type, implementation)`` adds one. A
+    kernel that takes a compiled function as an argument never hits the cache on disk; one that
+    dispatches on a type does.
+    """
+    table: dict[type, Callable[..., Any]] = {}
+
+    def select(*arguments: Any) -> Callable[..., Any]:
+        return _unannotated(table[arguments[0].instance_class])
+
+    select.__signature__ = inspect.signature(_unannotated(generic))  # type: ignore[attr-defined]
+    overload(generic, jit_options=_FLAGS)(select)  # type: ignore[arg-type]
+    generic.__dict__["register"] = table.__setitem__
+    generic.__dict__["table"] = table
+    return cast(Dispatched, generic)
+
+
+def _unannotated(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function without annotations, which numba would compare literally."""
+    return FunctionType(function.__code__, function.__globals__, function.__name__)

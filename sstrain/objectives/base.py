@@ -14,3 +14,8 @@ class Objective(Section):
 
     #: Whether the loss is a sum over drawn candidates rather than over all classes.
     sampled: ClassVar[bool]
+
+    @property
+    def excludes_targets(self) -> bool:
+        """Whether an example's own target is never drawn as a candidate."""
+        return False

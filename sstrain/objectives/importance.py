@@ -1,15 +1,24 @@
 """Importance-sampled softmax: the target exactly, the other classes by draws from q."""
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+from sstrain import kernels
 from sstrain.objectives.base import Objective
+
+if TYPE_CHECKING:
+    from sstrain.kernels import Candidates
+
+Float32 = NDArray[np.float32]
 
 
 class Importance(Objective):
     """``l~ = -log(exp(z_c) / Z~)`` with ``Z~ = exp(z_c) + (1/K) sum_{j in S} exp(z_j) / q_j``.
 
-    Bengio and Senecal (2003, 2008), with the target's own term taken exactly;
-    docs/derivation.md has the equations.
+    Bengio and Senecal (2003), "Quick training of probabilistic neural nets by importance
+    sampling", with the target's own term taken exactly; docs/derivation.md, equations (7) to (16).
     """
 
     type: Literal["importance"] = "importance"
@@ -18,3 +27,44 @@ class Importance(Objective):
     #: What becomes of a draw that equals the target: left out, kept in the sum, or drawn again
     #: from q restricted to the other classes (needs ``share: example``).
     accidental_hits: Literal["drop", "keep", "resample"] = "drop"
+
+    @property
+    def excludes_targets(self) -> bool:
+        """Whether an example's own target is never drawn as a candidate."""
+        return self.accidental_hits == "resample"
+
+    def gradient(
+        self,
+        target_scores: Float32,
+        scores: Float32,
+        candidates: "Candidates",
+        hits: NDArray[np.int32],
+        weights: Float32,
+        losses: NDArray[np.float64],
+        d_targets: Float32,
+        d_scores: Float32,
+    ) -> int:
+        """Write losses and score gradients of the weighted mean loss.
+
+        Parameters
+        ----------
+        target_scores : float32 array of shape [B]
+        scores : float32 array of shape [B, K]
+        candidates : Candidates
+        hits : int32 array of shape [B]
+            Each target's place among its candidates, or -1.
+        weights : float32 array of shape [B]
+        losses : float64 array of shape [B]
+            Written.
+        d_targets, d_scores : float32 arrays of shape [B] and [B, K]
+            Written.
+
+        Returns
+        -------
+        int
+            How many losses are not finite.
+        """
+        keep = self.accidental_hits == "keep"
+        return kernels.importance_gradient(
+            target_scores, scores, candidates, hits, keep, weights, losses, d_targets, d_scores
+        )

@@ -1,10 +1,15 @@
 """AdaGrad with one accumulator a weight."""
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
+import numpy as np
 from pydantic import Field
 
-from sstrain.optim.base import Optimizer
+from sstrain import kernels
+from sstrain.optim.base import Arrays, Optimizer
+
+if TYPE_CHECKING:
+    from sstrain.kernels import AdaGradState
 
 
 class AdaGrad(Optimizer):
@@ -17,3 +22,17 @@ class AdaGrad(Optimizer):
     #: G before the first step, on the scale of the mean loss; None takes the model's default.
     initial_accumulator: float | None = Field(None, gt=0)
     adaptive: ClassVar[bool] = True
+
+    def allocate(self, rows: int, columns: int) -> Arrays:
+        """Return the accumulators, less their initial value: float32 [rows, columns] of zeros."""
+        return {"sum_of_squares": np.zeros((rows, columns), np.float32)}
+
+    def kernel_state(self, arrays: Arrays, rate: float) -> "AdaGradState":
+        """Return the rule as kernels take it."""
+        initial = np.float32(self.initial_accumulator)
+        return kernels.AdaGradState(arrays["sum_of_squares"], initial, np.float32(rate))
+
+    @classmethod
+    def state_bytes(cls, rows: int, columns: int) -> int:
+        """Return the accumulators' size."""
+        return 4 * rows * columns

@@ -1,13 +1,18 @@
 """What every update rule has in common: the rate's schedule, weight decay and averaging."""
 
-from typing import ClassVar
+from abc import abstractmethod
+from typing import Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from sstrain.optim.schedules import Schedule
 from sstrain.section import Duration, Section, Span
 
-__all__ = ["Optimizer"]
+__all__ = ["Arrays", "Optimizer"]
+
+Arrays = dict[str, NDArray[np.float32]]
 
 
 class Optimizer(Section):
@@ -29,3 +34,16 @@ class Optimizer(Section):
 
     #: Whether the rule keeps accumulators, and so has an ``initial_accumulator``.
     adaptive: ClassVar[bool] = False
+
+    @abstractmethod
+    def allocate(self, rows: int, columns: int) -> Arrays:
+        """Return the rule's state for one table of weights, before the first step."""
+
+    @abstractmethod
+    def kernel_state(self, arrays: Arrays, rate: float) -> Any:
+        """Return the NamedTuple by whose type kernels choose the rule, for one step's rate."""
+
+    @classmethod
+    def state_bytes(cls, rows: int, columns: int) -> int:
+        """Return the size in bytes of what `allocate` returns."""
+        return 0

@@ -10,7 +10,19 @@ from sstrain.samplers.uniform import Uniform
 from sstrain.samplers.unigram import Unigram
 from sstrain.section import merged, one_of
 
-__all__ = ["PROPOSALS", "Drawing", "FixedProposal", "Proposal", "SamplerSection"]
+if TYPE_CHECKING:
+    from sstrain.data.vocabulary import Vocabulary
+    from sstrain.objectives import Objective
+    from sstrain.samplers.fixed import FixedSampler
+
+__all__ = [
+    "PROPOSALS",
+    "Drawing",
+    "FixedProposal",
+    "Proposal",
+    "SamplerSection",
+    "build_sampler",
+]
 
 PROPOSALS: dict[str, type[Proposal]] = {
     "uniform": Uniform,
@@ -28,3 +40,18 @@ else:
     SamplerSection = one_of(
         merged(f"{proposal.__name__}Sampler", proposal, Drawing) for proposal in PROPOSALS.values()
     )
+
+
+def build_sampler(
+    section: "SamplerSection | None", objective: "Objective", vocabulary: "Vocabulary"
+) -> "FixedSampler | None":
+    """Return the sampler of a sampled objective, ready to draw; None for the exact one.
+
+    Raises
+    ------
+    UserError
+        If the proposal cannot serve the data.
+    """
+    if section is None:
+        return None
+    return section.build(vocabulary, objective.excludes_targets)

@@ -1,7 +1,7 @@
 """What every proposal distribution and every sampler section has in common."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from sstrain.section import Section
 
 if TYPE_CHECKING:
     from sstrain.data.vocabulary import Vocabulary
+    from sstrain.samplers.fixed import FixedSampler
 
 __all__ = ["Drawing", "FixedProposal", "Proposal"]
 
@@ -19,6 +20,22 @@ class Proposal(Section):
     """A proposal distribution q, by its name and its own keys."""
 
     type: str
+
+    @abstractmethod
+    def build(self, vocabulary: "Vocabulary", exclude_targets: bool) -> "FixedSampler":
+        """Return what draws from it, as the drawing keys of its section say.
+
+        Parameters
+        ----------
+        vocabulary : Vocabulary
+        exclude_targets : bool
+            Whether an example's own target is never drawn.
+
+        Raises
+        ------
+        UserError
+            If the proposal cannot serve the data.
+        """
 
 
 class FixedProposal(Proposal):
@@ -39,6 +56,12 @@ class FixedProposal(Proposal):
             Minus infinity where the proposal gives no probability.
         """
 
+    def build(self, vocabulary: "Vocabulary", exclude_targets: bool) -> "FixedSampler":
+        """Return the one drawing code that serves every fixed q."""
+        from sstrain.samplers.fixed import FixedSampler
+
+        return FixedSampler(cast("FixedSection", self), vocabulary, exclude_targets)
+
 
 class Drawing(Section):
     """How candidates are drawn, whatever the proposal."""
@@ -46,3 +69,9 @@ class Drawing(Section):
     num_samples: int = Field(64, ge=1)
     share: Literal["batch", "example"] = "batch"
     replacement: bool = True
+
+
+if TYPE_CHECKING:
+
+    class FixedSection(Drawing, FixedProposal):
+        """A ``sampler:`` section whose proposal is a fixed one."""

@@ -1,17 +1,17 @@
 """A weighted mixture of other proposals."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from sstrain.samplers.base import FixedProposal
 from sstrain.samplers.file import File
 from sstrain.samplers.log_uniform import LogUniform
 from sstrain.samplers.uniform import Uniform
 from sstrain.samplers.unigram import Unigram
-from sstrain.section import Section, merged, one_of
+from sstrain.section import NonEmpty, Section, merged, one_of
 
 if TYPE_CHECKING:
     from sstrain.data.vocabulary import Vocabulary
@@ -39,18 +39,11 @@ _DEFAULT_PARTS = (
 )
 
 
-def _as_tuple(parts: object) -> object:
-    return tuple(parts) if isinstance(parts, list) else parts
-
-
 class Mixture(FixedProposal):
     """``q_j = sum_m weight_m q_mj`` over normalised parts; the weights are normalised too."""
 
     type: Literal["mixture"] = "mixture"
-    parts: Annotated[tuple[Part, ...], BeforeValidator(_as_tuple), Field(min_length=1)] = Field(
-        _DEFAULT_PARTS,  # type: ignore[arg-type]
-        validate_default=True,
-    )
+    parts: NonEmpty[Part] = Field(_DEFAULT_PARTS, validate_default=True)
 
     def log_weights(self, vocabulary: "Vocabulary") -> NDArray[np.float64]:
         """Return ``log sum_m weight_m q_mj`` for each class, summed in log space."""

@@ -25,4 +25,4 @@ class Unigram(FixedProposal):
 
     def log_weights(self, vocabulary: "Vocabulary") -> NDArray[np.float64]:
         """Return ``power * log(count + smoothing)`` for each class."""
-        return self.power * np.log(vocabulary.class_counts + self.smoothing)
+        return np.asarray(self.power * np.log(vocabulary.class_counts + self.smoothing))

@@ -1,0 +1,1 @@
+"""The loop, and the folder that a run leaves: checkpoints, metrics, environment."""

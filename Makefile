@@ -1,0 +1,60 @@
+# `make demo` and `make test` need Python 3.11 to 3.13 with pip and venv, and nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := runs/quickstart
+PYTEST_FLAGS ?= -n 2
+PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: help demo test lint clean
+
+help:
+	@echo "make demo    install, train on the King James Bible, evaluate, predict (a few minutes)"
+	@echo "make test    install what the tests need, and run them"
+	@echo "make lint    ruff check, ruff format --check, mypy --strict"
+	@echo "make clean   remove the virtual environment and caches; runs/ stays"
+	@echo
+	@echo "Another Python than python3: make demo PYTHON=python3.12"
+
+demo: $(VENV)/installed
+	$(VENV)/bin/sstrain train --config configs/quickstart.yaml --output $(RUN) --overwrite
+	$(VENV)/bin/sstrain eval $(RUN)
+	@echo
+	@echo "The five most probable next words after each of three beginnings, with their probabilities:"
+	@for prompt in "and god said let there be" "blessed are the" "fear not for i am with"; do \
+		echo "$$prompt ..."; \
+		echo "$$prompt" | $(VENV)/bin/sstrain predict $(RUN) - --top-k 5 || exit $$?; \
+	done
+	@echo
+	@echo "The run:      $(RUN)"
+	@echo "Its metrics:  $(RUN)/metrics.jsonl"
+	@echo "Its picture:  $(RUN)/loss.png"
+
+test: $(VENV)/installed-dev
+	$(VENV)/bin/python -m pytest $(PYTEST_FLAGS)
+
+lint: $(VENV)/installed-dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The two stamps: what a run needs, and what the tests and checks need besides.
+$(VENV)/installed: pyproject.toml constraints.txt
+	@command -v $(PYTHON) > /dev/null || { echo "$(PYTHON) is not there; install Python 3.11, 3.12 or 3.13, or name it: make PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+		{ echo "sstrain needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is $$($(PYTHON) -V 2>&1); name another: make PYTHON=python3.12"; exit 1; }
+	@echo "Installing sstrain into $(VENV) ..."
+	@# Debian's Python cannot put pip into a new environment unless python3-venv is installed.
+	@$(PYTHON) -m venv $(VENV) > /dev/null 2>&1 || { $(PYTHON) -m venv --clear --without-pip $(VENV) && \
+		$(PYTHON) -m pip --python $(VENV)/bin/python install --quiet pip; }
+	@$(PIP) -e .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	@echo "Installing what the tests need into $(VENV) ..."
+	@$(PIP) -e '.[dev]'
+	@touch $@

@@ -1,0 +1,36 @@
+"""Arrays that a loop uses again at every step."""
+
+import math
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+__all__ = ["Buffers"]
+
+
+class Buffers:
+    """Named scratch arrays, made when first asked for and enlarged when too small."""
+
+    def __init__(self) -> None:
+        self._flat: dict[str, NDArray[np.generic]] = {}
+
+    def get(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[np.generic]:
+        """Return a C-contiguous array of the shape; what it holds is not defined."""
+        size = math.prod(shape)
+        flat = self._flat.get(name)
+        if flat is None or flat.size < size or flat.dtype != dtype:
+            flat = np.zeros(size if flat is None else max(size, 5 * size // 4), dtype)
+            self._flat[name] = flat
+        return flat[:size].reshape(shape)
+
+    def float32(self, name: str, *shape: int) -> NDArray[np.float32]:
+        """Return a float32 array."""
+        return self.get(name, shape, np.float32)  # type: ignore[return-value]
+
+    def float64(self, name: str, *shape: int) -> NDArray[np.float64]:
+        """Return a float64 array."""
+        return self.get(name, shape, np.float64)  # type: ignore[return-value]
+
+    def int32(self, name: str, *shape: int) -> NDArray[np.int32]:
+        """Return an int32 array."""
+        return self.get(name, shape, np.int32)  # type: ignore[return-value]

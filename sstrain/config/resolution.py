@@ -1,0 +1,51 @@
+"""Defaults that depend on other keys, written out."""
+
+import os
+from typing import Any
+
+from sstrain.config.completion import DEFAULT_SAMPLER
+from sstrain.config.sections import Config
+from sstrain.config.shapes import sections, tags
+from sstrain.optim import Optimizer
+
+__all__ = ["resolve"]
+
+_DECAY_INTERVAL = 100
+
+
+def resolve(config: Config, name: str = "run") -> Config:
+    """Return the config with every default that depends on other keys written out.
+
+    Keys that do not apply stay None. A resolved config resolves to itself.
+
+    Parameters
+    ----------
+    config : Config
+        A valid config.
+    name : str
+        The run's name: its folder is ``runs/<name>`` where the config names none.
+    """
+    changes: dict[str, Any] = {"optimizer": _optimizer(config)}
+    if config.objective.sampled and config.sampler is None:
+        changes["sampler"] = _default_sampler()
+    if config.output is None:
+        changes["output"] = os.path.abspath(os.path.join("runs", name))
+    return config.model_copy(update=changes)
+
+
+def _default_sampler() -> Any:
+    kinds = sections(Config.model_fields["sampler"].annotation)
+    return next(kind for kind in kinds if DEFAULT_SAMPLER in tags(kind)).model_validate({})
+
+
+def _optimizer(config: Config) -> Optimizer:
+    optimizer = config.optimizer
+    changes: dict[str, Any] = {}
+    if optimizer.learning_rate is None:
+        changes["learning_rate"] = config.model.default_learning_rates[optimizer.type]
+    if optimizer.adaptive and getattr(optimizer, "initial_accumulator", None) is None:
+        # What an accumulator of 1 is to a sum over the batch, this is to the mean.
+        changes["initial_accumulator"] = 1 / config.training.batch_size**2
+    if optimizer.l2 and optimizer.l2_interval is None:
+        changes["l2_interval"] = _DECAY_INTERVAL
+    return optimizer.model_copy(update=changes)

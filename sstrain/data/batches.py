@@ -1,0 +1,99 @@
+"""An epoch's order of examples, and its batches."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sstrain import kernels
+from sstrain.data.dataset import Dataset
+
+if TYPE_CHECKING:
+    from sstrain.kernels import BatchArrays
+
+__all__ = ["Batch", "BatchReader", "epoch_order"]
+
+#: The purpose of the random stream that orders an epoch.
+_ORDER = 1
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B examples: CSR rows with their transpose, targets, weights and ids."""
+
+    arrays: "BatchArrays"
+    num_features: int
+    targets: NDArray[np.int32]
+    weights: NDArray[np.float32]
+    example_ids: NDArray[np.int64]
+
+    @property
+    def size(self) -> int:
+        """B."""
+        return len(self.targets)
+
+
+def epoch_order(
+    seed: int, epoch: int, num_examples: int, start: int, stop: int
+) -> NDArray[np.int64]:
+    """Return a slice of the epoch's permutation of the examples, a pure function."""
+    order = np.empty(stop - start, np.int64)
+    key = kernels.stream_key(seed, _ORDER, epoch, 0)
+    kernels.permuted(key, num_examples, start, stop, order)
+    return order
+
+
+class BatchReader:
+    """Takes batches out of a data set, into buffers that are used again.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    num_features : int
+        D.
+    """
+
+    def __init__(self, dataset: Dataset, num_features: int) -> None:
+        self.dataset = dataset
+        self._slot_of_feature = np.full(num_features, -1, np.int32)
+        self._arrays: BatchArrays | None = None
+        self._capacity = (-1, -1)
+
+    def take(self, example_ids: NDArray[np.int64]) -> Batch:
+        """Return the examples of the given ids; valid until the next call."""
+        data = self.dataset
+        entries = int((data.indptr[example_ids + 1] - data.indptr[example_ids]).sum())
+        arrays = self._buffers(len(example_ids), entries)
+        num_features = kernels.take_batch(
+            data.indptr, data.indices, data.values, example_ids, self._slot_of_feature, arrays
+        )
+        return Batch(
+            arrays,
+            num_features,
+            data.targets[example_ids],
+            data.weights[example_ids],
+            example_ids,
+        )
+
+    def in_order(self, batch_size: int) -> Iterator[Batch]:
+        """Yield all examples in batches, in the order of the file."""
+        for start in range(0, self.dataset.num_examples, batch_size):
+            stop = min(start + batch_size, self.dataset.num_examples)
+            yield self.take(np.arange(start, stop))
+
+    def _buffers(self, size: int, entries: int) -> "BatchArrays":
+        if self._arrays is None or size > self._capacity[0] or entries > self._capacity[1]:
+            size, entries = max(size, self._capacity[0]), max(2 * entries, self._capacity[1])
+            self._capacity = (size, entries)
+            self._arrays = kernels.BatchArrays(
+                indptr=np.empty(size + 1, np.int64),
+                slots=np.empty(entries, np.int32),
+                values=np.empty(entries, np.float32),
+                features=np.empty(entries, np.int32),
+                column_indptr=np.empty(entries + 1, np.int64),
+                column_rows=np.empty(entries, np.int32),
+                column_values=np.empty(entries, np.float32),
+            )
+        return self._arrays

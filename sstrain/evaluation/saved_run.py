@@ -1,0 +1,96 @@
+"""``sstrain eval``: a run's model on held-out data, over all classes."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sstrain.data.loading import load_split, read_held_out
+from sstrain.errors import UserError
+from sstrain.evaluation.exact import evaluate
+from sstrain.progress import bar
+from sstrain.training.saved import SavedModel, load_model
+
+if TYPE_CHECKING:
+    from sstrain.data.dataset import Dataset
+
+__all__ = ["as_table", "evaluate_run"]
+
+
+def evaluate_run(
+    path: Path,
+    data: Path | None,
+    checkpoint: str | int | None,
+    report: Callable[[str], None],
+) -> dict[str, Any]:
+    """Score a run's model and return the figures, ``split`` first.
+
+    Parameters
+    ----------
+    path : Path
+        The run's folder.
+    data : Path or None
+        A file to score, read as the training data was; None for the run's test split, or its
+        validation split if it has no test split.
+    checkpoint : "best", "last", int or None
+        As in `load_model`.
+    report : callable
+        Takes lines for a person to read.
+
+    Raises
+    ------
+    UserError
+        If there is nothing to score.
+    """
+    saved = load_model(path, checkpoint, report)
+    split, dataset = _held_out(saved, path, data, report)
+    with bar(dataset.num_examples, "evaluating", "ex") as advance:
+        scored = evaluate(
+            saved.model, dataset, saved.vocabulary, saved.config.evaluation.top_k, advance
+        )
+    return {"split": split, "checkpoint": saved.step, **scored}
+
+
+def _held_out(
+    saved: SavedModel, path: Path, data: Path | None, report: Callable[[str], None]
+) -> "tuple[str, Dataset]":
+    config, vocabulary = saved.config, saved.vocabulary
+    if data is not None:
+        return "data", read_held_out(config.data.train, vocabulary, report, [str(data)])
+    for split in ("test", "validation"):
+        dataset = load_split(config.data, vocabulary, split, report)
+        if dataset is not None:
+            return split, dataset
+    raise UserError(
+        f"{path}: the run has neither a test nor a validation split; give a file with --data"
+    )
+
+
+def as_table(figures: dict[str, Any]) -> str:
+    """Return figures as a table for a person: all examples, then each band of classes."""
+    columns = {"all": figures, **figures["bands"]}
+    names = [name for name in figures["bands"]["head"] if name != "num_examples"]
+    lines = [
+        f"{figures['split']} split, checkpoint {figures['checkpoint']}: "
+        f"{figures['num_examples']:,} examples",
+        _counts(figures),
+        "",
+        f"{'':12}" + "".join(f"{name:>12}" for name in columns),
+        f"{'examples':12}" + "".join(f"{part['num_examples']:>12,}" for part in columns.values()),
+    ]
+    for name in names:
+        cells = "".join(f"{_cell(name, part[name]):>12}" for part in columns.values())
+        lines.append(f"{name:12}{cells}")
+    return "\n".join(lines)
+
+
+def _cell(name: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.1f}" if name == "perplexity" else f"{value:.4f}"
+
+
+def _counts(figures: dict[str, Any]) -> str:
+    return (
+        f"{figures['num_unknown_labels']:,} labels and {figures['num_unknown_features']:,} "
+        f"features that training never saw, {figures['num_skipped']:,} positions skipped (no class)"
+    )

@@ -1,0 +1,60 @@
+"""Keeping track of every change of a weight, so that its average over the steps can be had."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sstrain.kernels._jit import dispatched
+
+__all__ = ["Averaged", "NotAveraged", "averaged", "record"]
+
+
+class NotAveraged(NamedTuple):
+    """No average is kept."""
+
+    enabled: bool = False
+
+
+class Averaged(NamedTuple):
+    """The companion array u of one table of weights (docs/derivation.md, equations 31 and 32)."""
+
+    u: NDArray[np.float32]  # [rows, V]
+    steps_before: np.float32  # t - 1
+    inverse_steps: np.float32  # 1 / t
+
+
+@dispatched
+def record(average: Any, row: int, column: int, change: float) -> None:
+    """Take in one weight's change at this step: ``u += (t - 1) * change``."""
+    record.table[type(average)](average, row, column, change)
+
+
+def _ignore(average: NotAveraged, row: int, column: int, change: np.float32) -> None:
+    pass
+
+
+def _accumulate(average: Averaged, row: int, column: int, change: np.float32) -> None:
+    average.u[row, column] += average.steps_before * change
+
+
+record.register(NotAveraged, _ignore)
+record.register(Averaged, _accumulate)
+
+
+@dispatched
+def averaged(average: Any, weight: float, row: int, column: int) -> float:
+    """Return the weight to predict with: ``w - u / t`` (equation 32), or the weight itself."""
+    return float(averaged.table[type(average)](average, weight, row, column))
+
+
+def _itself(average: NotAveraged, weight: np.float32, row: int, column: int) -> np.float32:
+    return weight
+
+
+def _mean(average: Averaged, weight: np.float32, row: int, column: int) -> np.float32:
+    return np.float32(weight - average.u[row, column] * average.inverse_steps)
+
+
+averaged.register(NotAveraged, _itself)
+averaged.register(Averaged, _mean)

@@ -1,0 +1,88 @@
+"""Taking a batch out of a CSR matrix, by rows and by columns."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sstrain.kernels._jit import kernel
+
+__all__ = ["BatchArrays", "take_batch"]
+
+
+class BatchArrays(NamedTuple):
+    """B examples as rows (CSR over slots) and as columns (CSC), for kernels.
+
+    A slot numbers the batch's distinct features in the order in which they first occur. Arrays
+    may be longer than what is filled; ``indptr`` and ``num_features`` say how far that is.
+    """
+
+    indptr: NDArray[np.int64]  # [B + 1]
+    slots: NDArray[np.int32]  # [nnz], the feature's slot
+    values: NDArray[np.float32]  # [nnz]
+    features: NDArray[np.int32]  # [F], each slot's feature id
+    column_indptr: NDArray[np.int64]  # [F + 1]
+    column_rows: NDArray[np.int32]  # [nnz]
+    column_values: NDArray[np.float32]  # [nnz]
+
+
+@kernel
+def take_batch(
+    indptr: NDArray[np.int64],
+    indices: NDArray[np.int32],
+    values: NDArray[np.float32],
+    example_ids: NDArray[np.int64],
+    slot_of_feature: NDArray[np.int32],
+    out: BatchArrays,
+) -> int:
+    """Copy rows of a CSR matrix into a batch and transpose it.
+
+    Parameters
+    ----------
+    indptr, indices, values : arrays
+        The CSR matrix.
+    example_ids : int64 array of shape [B]
+    slot_of_feature : int32 array of shape [D]
+        All -1, on entry and on return.
+    out : BatchArrays
+        Filled in place; long enough for the rows' non-zeros.
+
+    Returns
+    -------
+    int
+        F, the number of distinct features.
+    """
+    num_slots = 0
+    position = np.int64(0)
+    out.indptr[0] = 0
+    for row in range(len(example_ids)):
+        for entry in range(indptr[example_ids[row]], indptr[example_ids[row] + 1]):
+            feature = indices[entry]
+            slot = slot_of_feature[feature]
+            if slot < 0:
+                slot = np.int32(num_slots)
+                slot_of_feature[feature] = slot
+                out.features[num_slots] = feature
+                out.column_indptr[num_slots + 1] = 0
+                num_slots += 1
+            out.slots[position] = slot
+            out.values[position] = values[entry]
+            out.column_indptr[slot + 1] += 1
+            position += 1
+        out.indptr[row + 1] = position
+    out.column_indptr[0] = 0
+    for slot in range(num_slots):
+        slot_of_feature[out.features[slot]] = -1
+        out.column_indptr[slot + 1] += out.column_indptr[slot]
+    # Filling advances each column's start to its end; shifting by one restores the starts.
+    for row in range(len(example_ids)):
+        for entry in range(out.indptr[row], out.indptr[row + 1]):
+            slot = out.slots[entry]
+            place = out.column_indptr[slot]
+            out.column_rows[place] = row
+            out.column_values[place] = out.values[entry]
+            out.column_indptr[slot] = place + 1
+    for slot in range(num_slots, 0, -1):
+        out.column_indptr[slot] = out.column_indptr[slot - 1]
+    out.column_indptr[0] = 0
+    return num_slots

@@ -1,0 +1,95 @@
+"""Exact evaluation of score rows: log-partition, the target's rank, the top class."""
+
+import numpy as np
+from numba import prange
+from numpy.typing import NDArray
+
+from sstrain.kernels._jit import inline, parallel_kernel
+from sstrain.kernels.exponential import exp32
+
+__all__ = ["evaluate_rows", "top_rows"]
+
+#: Scores summed in float32 before they go into a float64 sum.
+_CHUNK = 256
+
+
+@inline
+def _log_partition(row: NDArray[np.float32]) -> tuple[float, float]:
+    """Return a row's largest score and ``log sum exp(score)``."""
+    top = row[0]
+    for j in range(len(row)):
+        top = max(top, row[j])
+    total = 0.0
+    for start in range(0, len(row), _CHUNK):
+        part = np.float32(0)
+        for j in range(start, min(start + _CHUNK, len(row))):
+            part += exp32(row[j] - top)
+        total += float(part)
+    return top, float(top) + np.log(total)
+
+
+@parallel_kernel
+def evaluate_rows(
+    scores: NDArray[np.float32],
+    targets: NDArray[np.int32],
+    log_partitions: NDArray[np.float64],
+    ranks: NDArray[np.int64],
+    highest: NDArray[np.float32],
+) -> None:
+    """Write each row's log-partition, the rank of its target and its largest score.
+
+    Parameters
+    ----------
+    scores : float32 array of shape [B, V]
+    targets : int32 array of shape [B]
+        -1 for an unknown label, whose rank is V + 1.
+    log_partitions : float64 array of shape [B]
+    ranks : int64 array of shape [B]
+        1 for the largest score; of equal scores the smaller class id comes first.
+    highest : float32 array of shape [B]
+    """
+    num_classes = scores.shape[1]
+    for i in prange(len(scores)):
+        row, target = scores[i], targets[i]
+        rank = num_classes + 1
+        if target >= 0:
+            rank = 1
+            for j in range(target):
+                rank += 1 if row[j] >= row[target] else 0
+            for j in range(target + 1, num_classes):
+                rank += 1 if row[j] > row[target] else 0
+        ranks[i] = rank
+        highest[i], log_partitions[i] = _log_partition(row)
+
+
+@parallel_kernel
+def top_rows(
+    scores: NDArray[np.float32],
+    classes: NDArray[np.int32],
+    log_probabilities: NDArray[np.float64],
+) -> None:
+    """Write each row's k best classes, best first, and the logs of their probabilities.
+
+    Parameters
+    ----------
+    scores : float32 array of shape [B, V]
+    classes : int32 array of shape [B, k]
+        Of equal scores the smaller class id comes first.
+    log_probabilities : float64 array of shape [B, k]
+    """
+    k = classes.shape[1]
+    for i in prange(len(scores)):
+        row, best = scores[i], classes[i]
+        filled = 0
+        for j in range(len(row)):
+            if filled == k and not row[j] > row[best[k - 1]]:
+                continue
+            place = min(filled, k - 1)
+            while place > 0 and row[best[place - 1]] < row[j]:
+                best[place] = best[place - 1]
+                place -= 1
+            best[place] = j
+            filled = min(filled + 1, k)
+        _, log_partition = _log_partition(row)
+        for place in range(k):
+            log_probabilities[i, place] = float(row[best[place]]) - log_partition

@@ -1,0 +1,56 @@
+"""CSR rows from sequences of tokens."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sstrain.kernels._jit import kernel
+
+__all__ = ["context_rows"]
+
+
+@kernel
+def context_rows(
+    tokens: NDArray[np.int32],
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    shape: tuple[int, int, int],
+    indptr: NDArray[np.int64],
+    features: NDArray[np.int32],
+    values: NDArray[np.float32],
+) -> None:
+    """Write one row for each stretch of tokens: its last ones as a bag, and by position.
+
+    Token t has feature ``t * (positions + 1)`` in the bag, where its count is the value, and
+    ``t * (positions + 1) + p`` where it stands p places before the stretch's end.
+
+    Parameters
+    ----------
+    tokens : int32 array
+    starts, ends : int64 arrays of shape [N]
+    shape : tuple of int
+        ``context``, the tokens of the bag; ``positions``; and the number of distinct tokens.
+    indptr : int64 array of shape [N + 1]
+    features, values : int32 and float32 arrays
+        Long enough for each row's bag and positions; filled in place up to the last ``indptr``.
+    """
+    context, positions, num_tokens = shape
+    row_of_token = np.full(num_tokens, -1, np.int64)
+    entry_of_token = np.empty(num_tokens, np.int64)
+    entry = 0
+    indptr[0] = 0
+    for row in range(len(ends)):
+        for place in range(max(starts[row], ends[row] - context), ends[row]):
+            token = tokens[place]
+            if row_of_token[token] == row:
+                values[entry_of_token[token]] += np.float32(1)
+            else:
+                row_of_token[token] = row
+                entry_of_token[token] = entry
+                features[entry] = token * (positions + 1)
+                values[entry] = 1
+                entry += 1
+        for position in range(1, min(positions, ends[row] - starts[row]) + 1):
+            features[entry] = tokens[ends[row] - position] * (positions + 1) + position
+            values[entry] = 1
+            entry += 1
+        indptr[row + 1] = entry

@@ -1,0 +1,25 @@
+"""What a kernel asks of an update rule, answered by the type of the rule's NamedTuple."""
+
+from typing import Any
+
+from sstrain.kernels._jit import dispatched
+
+__all__ = ["cell_step", "row_rate", "sums_rows"]
+
+
+@dispatched
+def sums_rows(rule: Any) -> bool:
+    """Whether ``row_rate`` needs the sum of a row's squared gradients."""
+    return bool(sums_rows.table[type(rule)](rule))
+
+
+@dispatched
+def row_rate(rule: Any, row: int, sum_of_squares: float) -> float:
+    """Take in a row's summed squared gradient and return the rate for its cells."""
+    return float(row_rate.table[type(rule)](rule, row, sum_of_squares))
+
+
+@dispatched
+def cell_step(rule: Any, row: int, column: int, gradient: float, rate: float) -> float:
+    """Return what is added to one weight, and update the rule's state for it."""
+    return float(cell_step.table[type(rule)](rule, row, column, gradient, rate))

@@ -1,0 +1,65 @@
+"""Uniform averages of the weights over the steps, kept by a companion array of the same shape."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sstrain import kernels
+
+if TYPE_CHECKING:
+    from sstrain.kernels import Averaged, NotAveraged
+
+__all__ = ["Average", "AveragedTensor", "Tensor", "kernel_average"]
+
+#: Bytes of a tensor that are computed at once.
+_BLOCK_BYTES = 1 << 22
+
+
+class Average:
+    """The companion array u of one table of weights (docs/derivation.md, equations 31 and 32).
+
+    Attributes
+    ----------
+    u : float32 array of shape [rows, V]
+    steps : int
+        t, the steps taken in so far.
+    """
+
+    def __init__(self, rows: int, columns: int) -> None:
+        self.u = np.zeros((rows, columns), np.float32)
+        self.steps = 0
+
+
+class AveragedTensor:
+    """The averaged weights ``w - u / t``, computed block by block as they are read."""
+
+    def __init__(self, weight: NDArray[np.float32], average: Average) -> None:
+        self.shape = weight.shape
+        self.dtype = weight.dtype
+        self._weight = weight
+        self._average = average
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        """Yield consecutive rows as float32 arrays."""
+        inverse = np.float32(1 / max(self._average.steps, 1))
+        rows = max(1, _BLOCK_BYTES // max(self._weight[:1].nbytes, 1))
+        for start in range(0, len(self._weight), rows):
+            part = slice(start, start + rows)
+            yield self._weight[part] - self._average.u[part] * inverse
+
+    def whole(self) -> NDArray[np.float32]:
+        """Return the averaged weights as one array."""
+        return np.concatenate(list(self))
+
+
+Tensor = NDArray[np.float32] | AveragedTensor
+
+
+def kernel_average(average: Average | None) -> "Averaged | NotAveraged":
+    """Return the NamedTuple by whose type kernels keep an average or none."""
+    if average is None or average.steps == 0:
+        return kernels.NotAveraged()
+    before, inverse = np.float32(average.steps - 1), np.float32(1 / average.steps)
+    return kernels.Averaged(average.u, before, inverse)

@@ -1,0 +1,64 @@
+"""When a run has diverged, and the error that says so."""
+
+import math
+from typing import TYPE_CHECKING
+
+from sstrain.data.loading import describe_line
+from sstrain.errors import FailureError
+
+if TYPE_CHECKING:
+    from sstrain.training.engine import Engine
+
+__all__ = ["DivergedError", "LossWatch", "bad_loss", "bad_weights"]
+
+#: Steps over which the loss is averaged.
+_WINDOW = 20
+#: How many times the loss of a uniform guess, log V, that average may be.
+_FACTOR = 20.0
+
+
+class DivergedError(FailureError):
+    """Training cannot go on: its losses or weights are beyond use."""
+
+
+class LossWatch:
+    """Notices a loss that is finite and yet beyond anything from which training recovers.
+
+    A linear softmax has bounded gradients: too high a rate seldom makes its weights infinite, it
+    makes its losses thousands of nats.
+    """
+
+    def __init__(self, num_classes: int) -> None:
+        self.limit = _FACTOR * max(math.log(num_classes), 1.0)
+        self.recent: list[float] = []
+
+    def take(self, engine: "Engine", rate: float, loss: float) -> None:
+        """Take in a step's loss; raise `DivergedError` if the recent mean is above the limit."""
+        self.recent = [*self.recent[-_WINDOW + 1 :], loss]
+        mean = sum(self.recent) / len(self.recent)
+        if mean > self.limit:
+            raise _diverged(
+                engine,
+                rate,
+                f"the loss is {mean:.4g} nats, the mean of the last steps, where a "
+                f"uniform guess has {self.limit / _FACTOR:.4g}",
+            )
+
+
+def bad_loss(engine: "Engine", rate: float, line: int) -> DivergedError:
+    """Return the error for a loss that is not finite."""
+    place = describe_line(engine.config.data.train, line)
+    return _diverged(engine, rate, f"the loss of the example in {place} is not finite")
+
+
+def bad_weights(engine: "Engine", rate: float) -> DivergedError:
+    """Return the error for weights that are not finite."""
+    return _diverged(engine, rate, "a weight is no longer finite")
+
+
+def _diverged(engine: "Engine", rate: float, what: str) -> DivergedError:
+    epoch = engine.done // engine.steps_per_epoch + 1
+    return DivergedError(
+        f"diverged at step {engine.done + 1} (epoch {epoch}), learning rate {rate:.4g}: {what}; "
+        "lower optimizer.learning_rate, or scale the features"
+    )

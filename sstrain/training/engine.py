@@ -1,0 +1,174 @@
+"""The state of a run between two steps, and what a step does to it; no folder, no clock."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sstrain.data.batches import BatchReader, epoch_order
+from sstrain.objectives.exact import Exact
+from sstrain.objectives.importance import Importance
+from sstrain.optim import learning_rate
+from sstrain.samplers import build_sampler
+from sstrain.training.divergence import LossWatch, bad_loss, bad_weights
+from sstrain.training.step import ExactStep, SampledStep, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sstrain.config import Config
+    from sstrain.data.batches import Batch
+    from sstrain.data.dataset import Dataset
+    from sstrain.data.vocabulary import Vocabulary
+    from sstrain.section import Span
+    from sstrain.training.checkpoint import Checkpoint
+    from sstrain.training.tensors import TensorSource
+
+__all__ = ["Engine"]
+
+
+class Engine:
+    """Trains a model, one step a call.
+
+    Parameters
+    ----------
+    config : Config
+        Resolved.
+    dataset : Dataset
+        The training split.
+    vocabulary : Vocabulary
+
+    Attributes
+    ----------
+    model : Layout
+    done : int
+        Steps done.
+    total_steps, steps_per_epoch : int
+    examples, candidates_scored : int
+        Seen so far.
+    """
+
+    def __init__(self, config: "Config", dataset: "Dataset", vocabulary: "Vocabulary") -> None:
+        self.config = config
+        self.dataset = dataset
+        self.sampler = build_sampler(config.sampler, config.objective, vocabulary)
+        self.model = config.model.build(vocabulary, config.optimizer)
+        self._take_step: Step = self._build_step(vocabulary.num_classes)
+        self._reader = BatchReader(dataset, vocabulary.num_features)
+        self._watch = LossWatch(vocabulary.num_classes)
+        self.steps_per_epoch = -(-dataset.num_examples // config.training.batch_size)
+        self.total_steps = self.steps_per_epoch * config.training.epochs
+        self._average_from = self._steps(config.optimizer.average_from)
+        self._warmup = self._steps(config.optimizer.warmup) or 0
+        self.done = 0
+        self.examples = 0
+        self.candidates_scored = 0
+        self.last_rate = self.rate
+        self._pending_decay = 1.0
+
+    def _build_step(self, num_classes: int) -> Step:
+        objective = self.config.objective
+        if isinstance(objective, Exact):
+            return ExactStep(self.model, objective, num_classes)
+        assert self.sampler is not None
+        assert isinstance(objective, Importance)
+        return SampledStep(self.model, objective, self.sampler, self.config.seed)
+
+    def _steps(self, span: "Span | None") -> int | None:
+        return None if span is None else span.in_steps(self.steps_per_epoch)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the next step."""
+        optimizer = self.config.optimizer
+        assert optimizer.learning_rate is not None
+        return learning_rate(
+            optimizer.schedule, optimizer.learning_rate, self.done, self.total_steps, self._warmup
+        )
+
+    @property
+    def epoch(self) -> float:
+        """Epochs done, with the part of the present one."""
+        return self.done / self.steps_per_epoch
+
+    def step(self) -> float:
+        """Take one step and return its loss, the weighted mean over the batch.
+
+        Raises
+        ------
+        DivergedError
+            If a loss or a weight is not finite, or the loss is far above any sensible one.
+        """
+        rate = self.last_rate = self.rate
+        batch, epoch, position = self._next_batch()
+        if self._average_from is not None and self.done >= self._average_from:
+            self.model.count_averaged_step()
+        outcome = self._take_step(batch, epoch, position, rate)
+        if outcome.bad_losses:
+            first = int(np.flatnonzero(~np.isfinite(outcome.losses))[0])
+            raise bad_loss(self, rate, int(self.dataset.lines[batch.example_ids[first]]))
+        if outcome.bad_weights:
+            raise bad_weights(self, rate)
+        loss = float(np.dot(outcome.losses, batch.weights)) / batch.size
+        self._watch.take(self, rate, loss)
+        self.done += 1
+        self.examples += batch.size
+        self.candidates_scored += outcome.candidates_scored
+        self._decay(rate)
+        return loss
+
+    def _next_batch(self) -> "tuple[Batch, int, int]":
+        epoch, position = divmod(self.done, self.steps_per_epoch)
+        size, count = self.config.training.batch_size, self.dataset.num_examples
+        start = position * size
+        stop = min(start + size, count)
+        ids = epoch_order(self.config.seed, epoch, count, start, stop)
+        return self._reader.take(ids), epoch, position
+
+    def _decay(self, rate: float) -> None:
+        """Take in the step's weight decay; every so many steps, sweep (equation 30)."""
+        optimizer = self.config.optimizer
+        if not optimizer.l2:
+            return
+        assert optimizer.l2_interval is not None
+        self._pending_decay *= 1 - rate * optimizer.l2
+        if self.done % optimizer.l2_interval == 0 or self.done == self.total_steps:
+            self.sweep()
+
+    def sweep(self) -> None:
+        """Apply the pending decay; a run that ends early ends with one too."""
+        if self._pending_decay != 1.0:
+            self.model.sweep(self._pending_decay)
+            self._pending_decay = 1.0
+
+    def tensors(self) -> "dict[str, Mapping[str, TensorSource]]":
+        """Return what a checkpoint keeps, by part."""
+        parts: dict[str, Mapping[str, TensorSource]] = dict(self.model.tensors())
+        if self.sampler is not None:
+            parts["sampler"] = self.sampler.tensors()
+        return parts
+
+    def state(self) -> dict[str, Any]:
+        """Return the numbers that a checkpoint keeps."""
+        epoch, position = divmod(self.done, self.steps_per_epoch)
+        return {
+            "epoch": epoch,
+            "position": position,
+            "examples": self.examples,
+            "candidates_scored": self.candidates_scored,
+            "pending_decay": self._pending_decay,
+            "averaged_steps": self.model.averaged_steps,
+            "recent_losses": self._watch.recent,
+        }
+
+    def restore(self, checkpoint: "Checkpoint") -> None:
+        """Take over the state of a checkpoint."""
+        state = checkpoint.state
+        for part, arrays in self.model.live_arrays(state["averaged_steps"]).items():
+            checkpoint.read_into(part, arrays)
+        if self.sampler is not None:
+            checkpoint.read_into("sampler", self.sampler.tensors())
+        self.done = checkpoint.step
+        self.examples = state["examples"]
+        self.candidates_scored = state["candidates_scored"]
+        self._pending_decay = state["pending_decay"]
+        self._watch.recent = list(state["recent_losses"])

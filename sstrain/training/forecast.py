@@ -1,0 +1,101 @@
+"""What a run will take in memory, told before any of it is allocated."""
+
+from typing import TYPE_CHECKING
+
+from sstrain.errors import UserError
+from sstrain.training.memory import available_memory
+
+if TYPE_CHECKING:
+    from sstrain.config import Config
+    from sstrain.data.dataset import Dataset
+    from sstrain.data.vocabulary import Vocabulary
+
+__all__ = ["GIB", "check_memory", "forecast_memory"]
+
+GIB = 1 << 30
+#: The interpreter, numpy, numba and LLVM.
+_PROGRAM = 250 << 20
+#: Bytes a class of an alias table: threshold, alias, log q.
+_SAMPLER_ROW = 20
+
+
+def forecast_memory(
+    config: "Config", vocabulary: "Vocabulary", datasets: "list[Dataset]"
+) -> dict[str, int]:
+    """Return the bytes of each part of a run: weights, optimizer, averaging, sampler, ...
+
+    Parameters
+    ----------
+    config : Config
+        Resolved.
+    vocabulary : Vocabulary
+    datasets : list of Dataset
+        The splits that are held at once.
+    """
+    num_features, num_classes = vocabulary.num_features, vocabulary.num_classes
+    parts = config.model.memory(num_features, num_classes, config.optimizer)
+    if config.sampler is not None:
+        parts["sampler"] = _SAMPLER_ROW * num_classes
+    parts["buffers"] = _buffers(config, num_classes, datasets)
+    parts["data"] = sum(dataset.nbytes for dataset in datasets)
+    parts["program"] = _PROGRAM
+    return parts
+
+
+def _buffers(config: "Config", num_classes: int, datasets: "list[Dataset]") -> int:
+    """Return the bytes of a step's and an evaluation's scratch arrays."""
+    from sstrain.evaluation.exact import scoring_batch_size
+
+    batch = config.training.batch_size
+    evaluation = 4 * scoring_batch_size(num_classes) * num_classes if len(datasets) > 1 else 0
+    if config.sampler is None:
+        return 4 * batch * num_classes + evaluation
+    train = datasets[0]
+    row_entries = len(train.indices) / max(train.num_examples, 1)
+    width = config.sampler.num_samples
+    if config.sampler.share == "batch":
+        step = 4 * width * (batch * row_entries + 2 * batch)
+    else:
+        step = 4 * width * 5 * batch + 8 * 17 * num_classes
+    return int(step) + evaluation
+
+
+def check_memory(config: "Config", parts: dict[str, int]) -> None:
+    """Refuse a model that does not fit in what is free now.
+
+    Parameters
+    ----------
+    config : Config
+        Resolved.
+    parts : dict
+        From `forecast_memory`; data and program are in memory already.
+
+    Raises
+    ------
+    UserError
+        With the forecast in GiB, and ways out.
+    """
+    needed = sum(size for name, size in parts.items() if name not in ("data", "program"))
+    free = available_memory()
+    if needed <= free:
+        return
+    listed = ", ".join(
+        f"{name} {size / GIB:.2f}"
+        for name, size in parts.items()
+        if name in ("weights", "optimizer", "averaging") or size > GIB / 100
+    )
+    raise UserError(
+        f"model: does not fit in memory; needs {needed / GIB:.2f} GiB ({listed}); "
+        f"{free / GIB:.2f} GiB are free; " + _ways_out(config)
+    )
+
+
+def _ways_out(config: "Config") -> str:
+    ways = ["raise data.train.min_feature_count"]
+    if "min_count" in type(config.data.train).model_fields:
+        ways.append("raise data.train.min_count")
+    if config.optimizer.type == "adagrad":
+        ways.append("optimizer.type rowwise_adagrad (half the memory)")
+    if config.optimizer.average_from is not None:
+        ways.append("no optimizer.average_from")
+    return ", or ".join(ways)

@@ -1,0 +1,143 @@
+"""``sstrain train``: from a resolved config to a finished run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sstrain import kernels
+from sstrain.data.loading import Splits, load
+from sstrain.training.checkpoints import Checkpoints
+from sstrain.training.engine import Engine
+from sstrain.training.environment import environment
+from sstrain.training.files import disk_reason
+from sstrain.training.forecast import check_memory, forecast_memory
+from sstrain.training.loop import Loop
+from sstrain.training.metrics import MetricsSink, read_metrics
+from sstrain.training.picture import draw_loss_curve
+from sstrain.training.run_folder import RunFolder
+from sstrain.training.signals import listening
+
+if TYPE_CHECKING:
+    from sstrain.config import Config
+
+__all__ = ["Trained", "build_engine", "train"]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished run.
+
+    Attributes
+    ----------
+    folder : RunFolder
+    already : bool
+        Whether it was finished before.
+    """
+
+    folder: RunFolder
+    already: bool
+
+    def summary(self) -> str:
+        """Return what the run came to, in a few lines for a person."""
+        lines = [f"run       {self.folder.path}"]
+        metrics = read_metrics(self.folder.metrics)
+        evaluations = [line for line in metrics if line["event"] == "eval"]
+        scored = [line for line in evaluations if line["log_loss"] is not None]
+        if scored:
+            best = min(scored, key=lambda line: float(line["log_loss"]))
+            figures = ", ".join(
+                f"{name} {value:.4f}"
+                for name, value in best.items()
+                if name == "log_loss" or name.startswith("top_")
+            )
+            lines.append(f"best      step {best['step']:,}: validation {figures}")
+        if metrics:
+            end = metrics[-1]
+            lines.append(
+                f"trained   {end['examples']:,} examples in {end['wall_seconds']:.1f} s "
+                f"({end['cpu_seconds']:.1f} CPU seconds)"
+            )
+        lines.append(f"metrics   {self.folder.metrics}")
+        lines.append(f"picture   {self.folder.picture}")
+        return "\n".join(lines)
+
+
+def train(
+    config: "Config", *, resume: bool, overwrite: bool, report: Callable[[str], None]
+) -> Trained:
+    """Train a model and write its run's folder.
+
+    Every mistake of the user's is found before anything is written.
+
+    Parameters
+    ----------
+    config : Config
+        Resolved.
+    resume, overwrite : bool
+        What may be done with a run that is in the output folder.
+    report : callable
+        Takes lines for a person to read.
+
+    Raises
+    ------
+    UserError, FailureError, DivergedError, StoppedError
+    """
+    assert config.output is not None
+    folder = RunFolder(Path(config.output))
+    if folder.check(config, resume=resume, overwrite=overwrite) and _is_finished(folder, report):
+        report(f"{folder.path}: the run is finished; nothing to do")
+        return Trained(folder, already=True)
+    splits = load(config.data, report)
+    engine = build_engine(config, splits)
+    threads = set_threads(config, report)
+    described = environment(threads, splits.files)
+    with folder.locked():
+        resuming = folder.check(config, resume=resume, overwrite=overwrite)
+        if resuming:
+            folder.check_data_files(described)
+        checkpoints = Checkpoints(folder.checkpoints, config.checkpoint.keep)
+        checkpoint = checkpoints.latest_whole(report) if resuming else None
+        folder.prepare(config, described, resuming=resuming)
+        splits.vocabulary.save(folder.path)
+        with MetricsSink(folder.metrics) as metrics:
+            loop = Loop(config, engine, splits, checkpoints, metrics, report)
+            if checkpoint is not None:
+                loop.restore(checkpoint)
+                report(f"going on from {checkpoint.path}")
+            try:
+                with listening() as request:
+                    loop.run(request)
+            finally:
+                _draw(config, folder, report)
+    return Trained(folder, already=False)
+
+
+def build_engine(config: "Config", splits: Splits) -> Engine:
+    """Return what trains, once it is known to fit in memory."""
+    check_memory(config, forecast_memory(config, splits.vocabulary, splits.datasets()))
+    return Engine(config, splits.train, splits.vocabulary)
+
+
+def set_threads(config: "Config", report: Callable[[str], None]) -> int:
+    """Set the kernels' threads as the config asks, and return their number."""
+    wanted = config.training.threads
+    threads = kernels.use_threads(None if wanted == "auto" else wanted)
+    if wanted != "auto" and threads < wanted:
+        report(f"training.threads: {wanted} asked for, {threads} used: one a core at most")
+    return threads
+
+
+def _is_finished(folder: RunFolder, report: Callable[[str], None]) -> bool:
+    checkpoint = Checkpoints(folder.checkpoints).open_for_reading("last", report, parts=None)
+    return bool(checkpoint.state["standing"]["finished"])
+
+
+def _draw(config: "Config", folder: RunFolder, report: Callable[[str], None]) -> None:
+    """Draw the picture; a picture that cannot be drawn is no reason to fail."""
+    sampled = f"training loss ({config.objective.type}, sampled)"
+    label = sampled if config.objective.sampled else "training loss"
+    try:
+        draw_loss_curve(read_metrics(folder.metrics), folder.picture, label)
+    except OSError as error:
+        report(f"{folder.picture}: not drawn: {disk_reason(error)}")

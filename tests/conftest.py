@@ -1,0 +1,1 @@
+"""Lets every test import the references as ``reference.name``, by standing in this folder."""

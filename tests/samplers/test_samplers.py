@@ -1,0 +1,276 @@
+"""The contract of every proposal in the registry: its draws follow the q that it states."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reference.importance import partition_estimate
+from scipy import stats
+from small import make_config, make_dataset, make_vocabulary, whole_batch
+
+from sstrain import kernels
+from sstrain.data.batches import Batch
+from sstrain.errors import UserError
+from sstrain.samplers import PROPOSALS, build_sampler
+from sstrain.samplers.fixed import FixedSampler
+
+V, D = 40, 6
+
+
+@pytest.fixture(scope="module")
+def keys_of(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """Return, for each proposal, keys that differ from its defaults, where it has any."""
+    path = tmp_path_factory.mktemp("q") / "q.tsv"
+    lines = [f"c{j}\t{1 + j % 5}" for j in reversed(range(V))]
+    path.write_text("\n".join(["not a class\t3", "", *lines]) + "\n", encoding="utf-8")
+    return {
+        "unigram": {"power": 0.5, "smoothing": 2.0},
+        "mixture": {
+            "parts": [
+                {"weight": 3.0, "type": "log_uniform"},
+                {"weight": 1, "type": "unigram", "power": 1.0},
+            ]
+        },
+        "file": {"path": str(path)},
+    }
+
+
+def build(
+    kind: str, keys: dict[str, Any], num_classes: int = V, hits: str = "drop", **drawing: Any
+) -> FixedSampler:
+    config = make_config(
+        sampler={"type": kind, **keys, **drawing},
+        objective={"type": "importance", "accidental_hits": hits},
+    )
+    sampler = build_sampler(config.sampler, config.objective, make_vocabulary(num_classes, D))
+    assert sampler is not None
+    return sampler
+
+
+def batch_of(size: int, num_classes: int = V) -> Batch:
+    return whole_batch(make_dataset(size, num_classes, D), D)
+
+
+def drawn(candidates: "kernels.Candidates", group: int) -> np.ndarray:
+    """Return a group's draws with their repetitions."""
+    count = candidates.counts[group]
+    times = candidates.multiplicity[group, :count].astype(int)
+    return np.repeat(candidates.classes[group, :count], times)
+
+
+@pytest.mark.parametrize("kind", PROPOSALS)
+def test_q_sums_to_one(kind: str, keys_of: dict[str, Any]) -> None:
+    q = np.exp(build(kind, keys_of.get(kind, {})).log_prob(np.arange(V, dtype=np.int32)))
+    assert q.min() > 0
+    np.testing.assert_allclose(q.sum(), 1, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", PROPOSALS)
+@pytest.mark.parametrize("share", ["batch", "example"])
+def test_draws_follow_q(kind: str, share: str, keys_of: dict[str, Any]) -> None:
+    sampler = build(kind, keys_of.get(kind, {}), num_samples=500, share=share)
+    q = np.exp(sampler.log_prob(np.arange(V, dtype=np.int32)))
+    batch = batch_of(20)
+    counts = np.zeros(V)
+    for step in range(20):
+        candidates = sampler.draw(batch, seed=3, epoch=step, step=step)
+        for group in range(len(candidates.counts)):
+            counts += np.bincount(drawn(candidates, group), minlength=V)
+    assert counts.sum() == (10_000 if share == "batch" else 200_000)
+    assert stats.chisquare(counts, counts.sum() * q).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("kind", PROPOSALS)
+def test_candidates_are_distinct_rising_and_counted(kind: str, keys_of: dict[str, Any]) -> None:
+    sampler = build(kind, keys_of.get(kind, {}), num_samples=30, share="example")
+    candidates = sampler.draw(batch_of(10), 1, 0, 0)
+    for group in range(10):
+        count = candidates.counts[group]
+        classes = candidates.classes[group, :count]
+        assert (np.diff(classes) > 0).all()
+        assert candidates.multiplicity[group, :count].sum() == 30
+        np.testing.assert_allclose(
+            candidates.log_expected_count[group, :count],
+            np.log(30) + sampler.log_prob(classes),
+            rtol=1e-6,
+        )
+
+
+@pytest.mark.parametrize("share", ["batch", "example"])
+@pytest.mark.parametrize("replacement", [True, False])
+def test_draws_depend_on_seed_epoch_and_step_or_example_alone(
+    share: str, replacement: bool
+) -> None:
+    sampler = build("unigram", {}, num_samples=5, share=share, replacement=replacement)
+    batch = batch_of(8)
+
+    def classes(seed: int, epoch: int, step: int) -> list[int]:
+        candidates = sampler.draw(batch, seed, epoch, step)
+        return [int(j) for g in range(len(candidates.counts)) for j in drawn(candidates, g)]
+
+    kernels.use_threads(1)
+    first = classes(1, 2, 3)
+    kernels.use_threads(2)
+    assert classes(1, 2, 3) == first
+    assert classes(2, 2, 3) != first
+    assert classes(1, 3, 3) != first
+    assert (classes(1, 2, 4) != first) == (share == "batch")
+
+
+def test_an_example_keeps_its_draws_whatever_stands_beside_it() -> None:
+    dataset = make_dataset(8, V, D)
+    sampler = build("unigram", {}, num_samples=5, share="example")
+    from sstrain.data.batches import BatchReader
+
+    reader = BatchReader(dataset, D)
+    alone = drawn(sampler.draw(reader.take(np.array([6])), 1, 0, 0), 0)
+    together = drawn(sampler.draw(reader.take(np.array([3, 6, 1])), 1, 0, 9), 1)
+    assert np.array_equal(alone, together)
+
+
+def test_resample_never_draws_the_target_and_follows_the_rest() -> None:
+    sampler = build("unigram", {}, num_samples=4000, share="example", hits="resample")
+    batch = batch_of(6)
+    candidates = sampler.draw(batch, 1, 0, 0)
+    q = np.exp(sampler.log_prob(np.arange(V, dtype=np.int32)))
+    for i, target in enumerate(batch.targets):
+        counts = np.bincount(drawn(candidates, i), minlength=V)
+        assert counts[target] == 0
+        others = np.delete(q, target) / (1 - q[target])
+        assert stats.chisquare(np.delete(counts, target), 4000 * others).pvalue > 1e-3
+        k = candidates.counts[i]
+        np.testing.assert_allclose(
+            candidates.log_expected_count[i, :k],
+            np.log(4000 * q[candidates.classes[i, :k]] / (1 - q[target])),
+            rtol=1e-5,
+        )
+
+
+def test_resample_where_the_target_has_nearly_all_of_q(tmp_path: Path) -> None:
+    path = tmp_path / "q.tsv"
+    rest = [1e-9 * (1 + j) for j in range(V - 1)]
+    path.write_text("c0\t1\n" + "".join(f"c{j + 1}\t{p}\n" for j, p in enumerate(rest)))
+    sampler = build("file", {"path": str(path)}, num_samples=3000, share="example", hits="resample")
+    batch = batch_of(1)
+    batch.targets[0] = 0
+    counts = np.bincount(drawn(sampler.draw(batch, 1, 0, 0), 0), minlength=V)
+    expected = 3000 * np.array(rest) / sum(rest)
+    assert counts[0] == 0
+    assert stats.chisquare(counts[1:], expected).pvalue > 1e-3
+
+
+def zipf_file(folder: Path, num_classes: int, power: float = 1.0) -> str:
+    path = folder / "zipf.tsv"
+    path.write_text("".join(f"c{j}\t{(j + 1.0) ** -power}\n" for j in range(num_classes)))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("num_samples", "power"),
+    [(10, 1.0), (29, 1.0), (30, 1.0), (25, 8.0), (29, 20.0)],
+    ids=["plain", "all but one", "all", "late arrivals", "hopeless tries"],
+)
+def test_distinct_draws_leave_the_sum_unbiased(
+    num_samples: int, power: float, tmp_path: Path
+) -> None:
+    num_classes, repetitions = 30, 4000
+    sampler = build(
+        "file",
+        {"path": zipf_file(tmp_path, num_classes, power)},
+        num_classes,
+        num_samples=num_samples,
+        share="example",
+        replacement=False,
+    )
+    batch = batch_of(repetitions, num_classes)
+    candidates = sampler.draw(batch, 7, 0, 0)
+    terms = np.exp(np.random.default_rng(0).normal(size=num_classes))
+    assert (candidates.counts == num_samples).all()
+    assert (candidates.multiplicity == 1).all()
+    assert (np.diff(candidates.classes, axis=1) > 0).all()
+    sums = (terms[candidates.classes] / np.exp(candidates.log_expected_count)).sum(axis=1)
+    error = sums.mean() - terms.sum()
+    spread = sums.std() / np.sqrt(repetitions)
+    assert abs(error) <= 3.5 * spread + 1e-5 * terms.sum()
+    if power == 1.0:
+        assert abs(error) < 0.01 * terms.sum()
+
+
+def test_distinct_draws_without_the_target(tmp_path: Path) -> None:
+    path = {"path": zipf_file(tmp_path, 30)}
+    sampler = build(
+        "file", path, 30, num_samples=29, share="example", replacement=False, hits="resample"
+    )
+    batch = batch_of(5, 30)
+    candidates = sampler.draw(batch, 7, 0, 0)
+    for i, target in enumerate(batch.targets):
+        assert sorted({*candidates.classes[i].tolist(), int(target)}) == list(range(30))
+    np.testing.assert_allclose(candidates.log_expected_count, 0, atol=1e-7)
+
+
+def test_distinct_draws_end_where_tries_alone_would_not(tmp_path: Path) -> None:
+    path = tmp_path / "q.tsv"
+    path.write_text("c0\t1\n" + "".join(f"c{j}\t1e-30\n" for j in range(1, V)))
+    sampler = build("file", {"path": str(path)}, num_samples=V - 1, replacement=False)
+    candidates = sampler.draw(batch_of(2), 1, 0, 0)
+    assert candidates.counts[0] == V - 1
+    assert np.isfinite(candidates.log_expected_count[0]).all()
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    scores=st.lists(st.floats(-2, 2), min_size=4, max_size=8),
+    target=st.integers(0, 3),
+    seed=st.integers(0, 1000),
+)
+def test_the_estimated_partition_is_unbiased_for_any_scores(
+    scores: list[float], target: int, seed: int
+) -> None:
+    num_classes = len(scores)
+    sampler = build("uniform", {}, num_classes, num_samples=3, share="example")
+    candidates = sampler.draw(batch_of(1500, num_classes), seed, 0, 0)
+    estimates = []
+    for i in range(1500):
+        classes = drawn(candidates, i)
+        log_counts = np.full(3, np.log(3 / num_classes))
+        estimates.append(partition_estimate(np.array(scores), target, classes, log_counts))
+    error = np.mean(estimates) - np.exp(scores).sum()
+    assert abs(error) <= 4.5 * np.std(estimates) / np.sqrt(1500) + 1e-9
+
+
+def test_a_class_without_probability_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "q.tsv"
+    path.write_text("".join(f"c{j}\t1\n" for j in range(V) if j != 17) + "c17\t0\n")
+    with pytest.raises(UserError, match=r"'c17' of the training set zero probability"):
+        build("file", {"path": str(path)})
+
+
+def test_more_distinct_samples_than_classes() -> None:
+    with pytest.raises(UserError, match=r"sampler.num_samples: .* got 41; at most 40 \(V = 40"):
+        build("uniform", {}, num_samples=41, replacement=False)
+    with pytest.raises(UserError, match=r"got 40; at most 39 \(V = 40, less the target"):
+        build("uniform", {}, num_samples=40, replacement=False, share="example", hits="resample")
+    assert build("uniform", {}, num_samples=41) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("c0 0.5\n", r"q.tsv:1: no probability; found 'c0 0.5'; expected label TAB probability"),
+        ("c0\t0.5\nc1\t-1\n", r"q.tsv:2: no probability"),
+        ("c0\tnan\n", r"q.tsv:1: no probability"),
+        ("c0\t1\n\nc0\t1\n", r"q.tsv:3: label 'c0' stands in line 1 already"),
+    ],
+)
+def test_a_file_that_does_not_parse(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "q.tsv").write_text(text)
+    with pytest.raises(UserError, match=message):
+        build("file", {"path": str(tmp_path / "q.tsv")})
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none.tsv: cannot read it: No such file"):
+        build("file", {"path": str(tmp_path / "none.tsv")})
