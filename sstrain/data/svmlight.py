@@ -123,9 +123,7 @@ class SvmlightReader(Reader):
 
     def notes(self) -> list[str]:
         """Return a note if there are query ids."""
-        if not self._query_id_place:
-            return []
-        return [f"{self._query_id_place}: qid is ignored, here and wherever it stands"]
+        return [f"qid is ignored, as in {self._query_id_place}"] if self._query_id_place else []
 
 
 def _room(data: bytes) -> "SvmlightRows":

@@ -110,15 +110,13 @@ class Vocabulary:
             For a file that is missing, or is not what was saved.
         """
         classes, features = _names(folder / _CLASSES), _names(folder / _FEATURES)
-        path = folder / _COUNTS
-        try:
-            with np.load(io.BytesIO(_bytes(path)), allow_pickle=False) as arrays:
-                class_counts, feature_counts = arrays["class_counts"], arrays["feature_counts"]
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise UserError(_damaged(path, "expected two arrays of counts")) from error
-        for counts, names in ((class_counts, classes), (feature_counts, features)):
-            if counts.shape != (len(names),) or counts.dtype != np.int64:
-                raise UserError(_damaged(path, "expected a count for each class and feature"))
+        class_counts, feature_counts = _counts(folder / _COUNTS)
+        for name, names, counts in (
+            (_CLASSES, classes, class_counts),
+            (_FEATURES, features, feature_counts),
+        ):
+            if len(names) != len(counts):
+                raise UserError(_damaged(folder / name, f"expected {len(counts):,} names"))
         return cls(classes, class_counts, features, feature_counts, _fitted(folder / _FITTED))
 
 
@@ -150,6 +148,17 @@ def _names(path: Path) -> list[str]:
     if rest or len(set(names)) < len(names):
         raise UserError(_damaged(path, "expected a name a line, each once"))
     return names
+
+
+def _counts(path: Path) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    try:
+        with np.load(io.BytesIO(_bytes(path)), allow_pickle=False) as arrays:
+            found = arrays["class_counts"], arrays["feature_counts"]
+    except (ValueError, KeyError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile):
+        found = None
+    if found is None or any(counts.ndim != 1 or counts.dtype != np.int64 for counts in found):
+        raise UserError(_damaged(path, "expected the counts of classes and features"))
+    return found
 
 
 def _fitted(path: Path) -> dict[str, Any]:

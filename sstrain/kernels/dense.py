@@ -13,6 +13,7 @@ from sstrain.kernels.drawing import Candidates
 from sstrain.kernels.update_rule import cell_step, row_rate, sums_rows
 
 __all__ = [
+    "TILES",
     "Touched",
     "dense_score_each",
     "dense_score_shared",

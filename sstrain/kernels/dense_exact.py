@@ -21,6 +21,7 @@ __all__ = [
     "BLOCK",
     "Partials",
     "dense_forward",
+    "dense_probabilities_to_gradients",
     "dense_row_rates",
     "dense_score_all",
     "dense_sweep",

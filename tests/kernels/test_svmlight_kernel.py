@@ -76,7 +76,10 @@ def plain_parse(text: bytes, labelled: bool = True, lowest: int = 0) -> Parsed:
 def plain_label(token: bytes) -> int:
     if not _NUMBER.fullmatch(token):
         raise ValueError
-    exact = Decimal(token.decode())
+    mantissa, _, exponent = token.lower().partition(b"e")
+    exact = Decimal(mantissa.decode()).scaleb(max(-999, min(999, int(exponent or 0))))
+    if not exact:
+        return 0
     if exact.adjusted() < 20 and abs(exact) <= 2**53 and exact == int(exact):
         return int(exact)
     raise ValueError
