@@ -31,6 +31,8 @@ class Sequence(Source):
     lowercase: bool = True
     #: How many of the previous tokens make up the bag.
     context: int = Field(10, ge=0, le=10_000)
+    #: What a token's value in the bag is: 1, or how often it stands there.
+    bag: Literal["presence", "counts"] = "presence"
     #: How many of the previous tokens are features of their own at each position.
     positions: int = Field(3, ge=0, le=1_000)
 
@@ -120,7 +122,8 @@ class SequenceReader(Reader):
         indptr = np.empty(len(ends) + 1, np.int64)
         features, values = np.empty(num_entries, np.int32), np.empty(num_entries, np.float32)
         shape = (context, positions, len(self._ids))
-        kernels.context_rows(tokens, starts, ends, shape, indptr, features, values)
+        counted = self._source.bag == "counts"
+        kernels.context_rows(tokens, starts, ends, shape, counted, indptr, features, values)
         # Tokens that a bag holds twice leave the arrays' ends free.
         num_entries = int(indptr[-1])
         features.resize(num_entries, refcheck=False)

@@ -1,5 +1,6 @@
 """Figures of quality from what is known of each example."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -79,11 +80,18 @@ def figures(predictions: Predictions, top_k: Sequence[int]) -> dict[str, Any]:
     return {
         "num_examples": len(predictions.targets),
         "log_loss": log_loss,
-        "perplexity": None if log_loss is None else _finite(np.exp(min(log_loss, 1000.0))),
+        "perplexity": None if log_loss is None else _perplexity(log_loss),
         **{f"top_{k}": _mean(known & (predictions.ranks <= k)) for k in top_k},
         "mrr": _mean(reciprocal),
         "ece": _calibration_error(predictions.confidences, known & (predictions.ranks == 1)),
     }
+
+
+def _perplexity(log_loss: float) -> float | None:
+    try:
+        return math.exp(log_loss)
+    except OverflowError:
+        return None
 
 
 def _finite(value: float) -> float | None:
@@ -99,15 +107,15 @@ def _calibration_error(
 ) -> float | None:
     """Return the expected calibration error of the top class.
 
-    The examples are sorted by confidence into 15 bins of equal mass; the error is the mean over
-    examples of each bin's distance between accuracy and mean confidence (Naeini and others 2015;
-    equal-mass bins as in Nixon and others 2019).
+    The N examples are sorted by confidence; bin b of 15 holds the places from ``b N // 15`` up to
+    ``(b + 1) N // 15``. The error is the mean over examples of each bin's distance between accuracy
+    and mean confidence (Naeini and others 2015; equal-mass bins as in Nixon and others 2019).
     """
     if not len(confidences):
         return None
     order = np.argsort(confidences, kind="stable")
+    bounds = np.arange(1, _ECE_BINS) * len(order) // _ECE_BINS
     error = 0.0
-    for part in np.array_split(order, _ECE_BINS):
-        if len(part):
-            error += abs(float(correct[part].sum()) - float(confidences[part].sum()))
+    for part in np.split(order, bounds):
+        error += abs(float(correct[part].sum()) - float(confidences[part].sum()))
     return error / len(confidences)

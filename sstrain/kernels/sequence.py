@@ -14,14 +14,15 @@ def context_rows(
     starts: NDArray[np.int64],
     ends: NDArray[np.int64],
     shape: tuple[int, int, int],
+    counted: bool,
     indptr: NDArray[np.int64],
     features: NDArray[np.int32],
     values: NDArray[np.float32],
 ) -> None:
     """Write one row for each stretch of tokens: its last ones as a bag, and by position.
 
-    Token t has feature ``t * (positions + 1)`` in the bag, where its count is the value, and
-    ``t * (positions + 1) + p`` where it stands p places before the stretch's end.
+    Token t has feature ``t * (positions + 1)`` in the bag, and ``t * (positions + 1) + p`` where it
+    stands p places before the stretch's end.
 
     Parameters
     ----------
@@ -29,6 +30,8 @@ def context_rows(
     starts, ends : int64 arrays of shape [N]
     shape : tuple of int
         ``context``, the tokens of the bag; ``positions``; and the number of distinct tokens.
+    counted : bool
+        Whether a token's value in the bag is how often it stands there, or 1.
     indptr : int64 array of shape [N + 1]
     features, values : int32 and float32 arrays
         Long enough for each row's bag and positions; filled in place up to the last ``indptr``.
@@ -42,7 +45,7 @@ def context_rows(
         for place in range(max(starts[row], ends[row] - context), ends[row]):
             token = tokens[place]
             if row_of_token[token] == row:
-                values[entry_of_token[token]] += np.float32(1)
+                values[entry_of_token[token]] += np.float32(1 if counted else 0)
             else:
                 row_of_token[token] = row
                 entry_of_token[token] = entry

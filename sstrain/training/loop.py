@@ -1,5 +1,6 @@
 """The loop of one run: steps, evaluations, checkpoints, the end."""
 
+import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -180,10 +181,10 @@ class Loop:
 
     def _stop(self, signal_number: int) -> None:
         self._save(best=False)
-        folder = self.checkpoints.folder.parent
+        config = shlex.quote(str(self.checkpoints.folder.parent / "config.yaml"))
         raise StoppedError(
             f"stopped after step {self.engine.done:,}, checkpoint saved; go on with\n"
-            f"  sstrain train --config {folder / 'config.yaml'} --resume",
+            f"  sstrain train --config {config} --resume",
             signal_number,
         )
 

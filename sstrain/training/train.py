@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from sstrain import kernels
 from sstrain.data.loading import Splits, load
+from sstrain.errors import FailureError
 from sstrain.training.checkpoints import Checkpoints
 from sstrain.training.engine import Engine
 from sstrain.training.environment import environment
-from sstrain.training.files import disk_reason
 from sstrain.training.forecast import check_memory, forecast_memory
 from sstrain.training.loop import Loop
 from sstrain.training.metrics import MetricsSink, read_metrics
@@ -139,5 +139,5 @@ def _draw(config: "Config", folder: RunFolder, report: Callable[[str], None]) ->
     label = sampled if config.objective.sampled else "training loss"
     try:
         draw_loss_curve(read_metrics(folder.metrics), folder.picture, label)
-    except OSError as error:
-        report(f"{folder.picture}: not drawn: {disk_reason(error)}")
+    except FailureError as error:
+        report(str(error))

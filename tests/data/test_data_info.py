@@ -100,6 +100,9 @@ def test_mistakes_are_one_line_each(
     assert captured.err.count("\n") == 1
 
 
-def test_the_format_must_be_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["data", "info", str(written(tmp_path, TEXT))]) == 2
-    assert "--format" in capsys.readouterr().err
+def test_the_format_is_guessed_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = written(tmp_path, TEXT)
+    assert main(["data", "info", str(path), "--json"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == f"{path}: read as svmlight; --format names another\n"
+    assert json.loads(captured.out)["num_classes"] == 3

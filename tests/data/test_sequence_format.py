@@ -18,15 +18,19 @@ from sstrain.errors import UserError
 Features = dict[str, float]
 
 
-def plain_features(before: list[str], context: int, positions: int) -> Features:
+def plain_features(
+    before: list[str], context: int, positions: int, counted: bool = False
+) -> Features:
     bag = Counter(f"bag:{token}" for token in (before[-context:] if context else []))
     places = {f"-{p}:{before[-p]}": 1 for p in range(1, positions + 1) if p <= len(before)}
-    return {**bag, **places}
+    return {**(bag if counted else dict.fromkeys(bag, 1)), **places}
 
 
-def plain_rows(lines: list[list[str]], context: int, positions: int) -> list[tuple[str, Features]]:
+def plain_rows(
+    lines: list[list[str]], context: int, positions: int, counted: bool = False
+) -> list[tuple[str, Features]]:
     return [
-        (token, plain_features(line[:i], context, positions))
+        (token, plain_features(line[:i], context, positions, counted))
         for line in lines
         for i, token in enumerate(line)
     ]
@@ -59,6 +63,7 @@ token_lines = st.lists(
     positions=st.integers(0, 4),
     min_count=st.integers(1, 3),
     min_features=st.integers(1, 3),
+    counted=st.booleans(),
 )
 def test_examples_are_those_of_a_plain_reading(
     lines: list[list[str]],
@@ -66,11 +71,13 @@ def test_examples_are_those_of_a_plain_reading(
     positions: int,
     min_count: int,
     min_features: int,
+    counted: bool,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     if context == positions == 0:
         context = 1
-    rows = plain_rows([[t.lower() for t in line] for line in lines], context, positions)
+    lowered = [[t.lower() for t in line] for line in lines]
+    rows = plain_rows(lowered, context, positions, counted)
     order, counts, names, name_counts, left = kept(rows, min_count, min_features)
     text = "\r\n".join("  ".join(line) + "." for line in lines)
     source = train_source(
@@ -80,6 +87,7 @@ def test_examples_are_those_of_a_plain_reading(
         positions=positions,
         min_count=min_count,
         min_feature_count=min_features,
+        bag="counts" if counted else "presence",
     )
     if not order:
         with pytest.raises(UserError, match="no class"):
@@ -94,9 +102,10 @@ def test_examples_are_those_of_a_plain_reading(
     assert named_rows(splits.train, vocabulary) == left
     assert splits.train.num_skipped == len(rows) - len(left)
     contexts = read_contexts(source, vocabulary, text.encode().split(b"\n"), "in")
+    following = [plain_features(line, context, positions, counted) for line in lowered]
     assert named_rows(contexts, vocabulary) == [
-        (None, {n: v for n, v in plain_features(line, context, positions).items() if n in names})
-        for line in [[t.lower() for t in line] for line in lines]
+        (None, {name: value for name, value in features.items() if name in names})
+        for features in following
     ]
 
 
