@@ -111,9 +111,16 @@ def load(data: DataSection, report: Report) -> Splits:
 
 
 def load_split(
-    data: DataSection, vocabulary: Vocabulary, name: SplitName, report: Report
+    data: DataSection,
+    vocabulary: Vocabulary,
+    name: SplitName,
+    report: Report,
+    on_file: Callable[[DataFile], None] = lambda file: None,
 ) -> Dataset | None:
-    """Read one split again and encode it with a saved vocabulary; None if there is none."""
+    """Read one split again and encode it with a saved vocabulary; None if there is none.
+
+    ``on_file`` is given each file once it is read.
+    """
     part: float | Source | None = getattr(data, name)
     if part is None:
         return None
@@ -121,7 +128,7 @@ def load_split(
     selected = _selection(data, name)
     if isinstance(part, Source) and name != "train":
         source, selected = part, every_line
-    raw = read_source(source, vocabulary.fitted, report)
+    raw = read_source(source, vocabulary.fitted, report, on_file)
     return _encoded(raw, source, vocabulary, name, selected, report)
 
 

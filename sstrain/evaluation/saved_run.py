@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sstrain.data.files import DataFile
 from sstrain.data.loading import load_split, read_held_out
 from sstrain.errors import UserError
 from sstrain.evaluation.exact import evaluate
@@ -57,12 +58,29 @@ def _held_out(
     if data is not None:
         return "data", read_held_out(config.data.train, vocabulary, report, [str(data)])
     for split in ("test", "validation"):
-        dataset = load_split(config.data, vocabulary, split, report)
+        files: list[DataFile] = []
+        dataset = load_split(config.data, vocabulary, split, report, files.append)
         if dataset is not None:
+            if isinstance(getattr(config.data, split), float):
+                _check_unchanged(saved, split, files)
             return split, dataset
     raise UserError(
         f"{path}: the run has neither a test nor a validation split; give a file with --data"
     )
+
+
+def _check_unchanged(saved: SavedModel, split: str, files: list[DataFile]) -> None:
+    """Refuse a split of files that are not what the run was trained on: it may hold seen lines."""
+    then = {file["path"]: file["sha256"] for file in saved.environment["data_files"]}
+    changed = [file.path for file in files if then.get(file.path) != file.sha256]
+    if changed:
+        raise UserError(
+            *(
+                f"{path}: has changed since the run was trained, so its {split} split may hold "
+                "lines that the model was trained on; restore it, or give a file with --data"
+                for path in changed
+            )
+        )
 
 
 def as_table(figures: dict[str, Any]) -> str:

@@ -1,10 +1,19 @@
 """What every objective has in common."""
 
-from typing import ClassVar
+from abc import abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sstrain.section import Section
 
-__all__ = ["Objective"]
+if TYPE_CHECKING:
+    from sstrain.kernels import Candidates
+
+__all__ = ["Float32", "Objective", "SampledObjective"]
+
+Float32 = NDArray[np.float32]
 
 
 class Objective(Section):
@@ -19,3 +28,42 @@ class Objective(Section):
     def excludes_targets(self) -> bool:
         """Whether an example's own target is never drawn as a candidate."""
         return False
+
+
+class SampledObjective(Objective):
+    """A loss of the target's score and of drawn candidates' scores."""
+
+    sampled: ClassVar[bool] = True
+
+    @abstractmethod
+    def gradient(
+        self,
+        target_scores: Float32,
+        scores: Float32,
+        candidates: "Candidates",
+        hits: NDArray[np.int32],
+        weights: Float32,
+        losses: NDArray[np.float64],
+        d_targets: Float32,
+        d_scores: Float32,
+    ) -> int:
+        """Write losses and score gradients of the weighted mean loss; know no weights, no data.
+
+        Parameters
+        ----------
+        target_scores : float32 array of shape [B]
+        scores : float32 array of shape [B, K]
+        candidates : Candidates
+        hits : int32 array of shape [B]
+            Each target's place among its candidates, or -1.
+        weights : float32 array of shape [B]
+        losses : float64 array of shape [B]
+            Written, unweighted.
+        d_targets, d_scores : float32 arrays of shape [B] and [B, K]
+            Written.
+
+        Returns
+        -------
+        int
+            How many losses are not finite.
+        """

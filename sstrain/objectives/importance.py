@@ -1,20 +1,18 @@
 """Importance-sampled softmax: the target exactly, the other classes by draws from q."""
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sstrain import kernels
-from sstrain.objectives.base import Objective
+from sstrain.objectives.base import Float32, SampledObjective
 
 if TYPE_CHECKING:
     from sstrain.kernels import Candidates
 
-Float32 = NDArray[np.float32]
 
-
-class Importance(Objective):
+class Importance(SampledObjective):
     """``l~ = -log(exp(z_c) / Z~)`` with ``Z~ = exp(z_c) + (1/K) sum_{j in S} exp(z_j) / q_j``.
 
     Bengio and Senecal (2003), "Quick training of probabilistic neural nets by importance
@@ -22,7 +20,6 @@ class Importance(Objective):
     """
 
     type: Literal["importance"] = "importance"
-    sampled: ClassVar[bool] = True
 
     #: What becomes of a draw that equals the target: left out, kept in the sum, or drawn again
     #: from q restricted to the other classes (needs ``share: example``).
@@ -44,26 +41,7 @@ class Importance(Objective):
         d_targets: Float32,
         d_scores: Float32,
     ) -> int:
-        """Write losses and score gradients of the weighted mean loss.
-
-        Parameters
-        ----------
-        target_scores : float32 array of shape [B]
-        scores : float32 array of shape [B, K]
-        candidates : Candidates
-        hits : int32 array of shape [B]
-            Each target's place among its candidates, or -1.
-        weights : float32 array of shape [B]
-        losses : float64 array of shape [B]
-            Written.
-        d_targets, d_scores : float32 arrays of shape [B] and [B, K]
-            Written.
-
-        Returns
-        -------
-        int
-            How many losses are not finite.
-        """
+        """Write losses and score gradients of the weighted mean loss."""
         keep = self.accidental_hits == "keep"
         return kernels.importance_gradient(
             target_scores, scores, candidates, hits, keep, weights, losses, d_targets, d_scores

@@ -1,13 +1,10 @@
-"""Proposal distributions: one a file, one line each in the table below."""
+"""Proposal distributions: one a file, one line each in `sstrain.samplers.table`."""
 
 from typing import TYPE_CHECKING
 
 from sstrain.samplers.base import Drawing, FixedProposal, Proposal
-from sstrain.samplers.file import File
-from sstrain.samplers.log_uniform import LogUniform
 from sstrain.samplers.mixture import Mixture
-from sstrain.samplers.uniform import Uniform
-from sstrain.samplers.unigram import Unigram
+from sstrain.samplers.table import FIXED
 from sstrain.section import merged, one_of
 
 if TYPE_CHECKING:
@@ -24,13 +21,7 @@ __all__ = [
     "build_sampler",
 ]
 
-PROPOSALS: dict[str, type[Proposal]] = {
-    "uniform": Uniform,
-    "log_uniform": LogUniform,
-    "unigram": Unigram,
-    "mixture": Mixture,
-    "file": File,
-}
+PROPOSALS: dict[str, type[Proposal]] = {**FIXED, "mixture": Mixture}
 
 if TYPE_CHECKING:
 

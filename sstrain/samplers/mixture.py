@@ -7,17 +7,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from sstrain.samplers.base import FixedProposal
-from sstrain.samplers.file import File
-from sstrain.samplers.log_uniform import LogUniform
-from sstrain.samplers.uniform import Uniform
-from sstrain.samplers.unigram import Unigram
+from sstrain.samplers.table import FIXED
 from sstrain.section import NonEmpty, Section, merged, one_of
 
 if TYPE_CHECKING:
     from sstrain.data.vocabulary import Vocabulary
-
-#: The proposals that a mixture may be made of: every fixed one but the mixture itself.
-COMPONENTS: tuple[type[FixedProposal], ...] = (Uniform, LogUniform, Unigram, File)
 
 
 class Weighted(Section):
@@ -31,7 +25,7 @@ if TYPE_CHECKING:
     class Part(Weighted, FixedProposal):
         """One part of a mixture: a proposal and its share."""
 else:
-    Part = one_of(merged(f"{part.__name__}Part", Weighted, part) for part in COMPONENTS)
+    Part = one_of(merged(f"{part.__name__}Part", Weighted, part) for part in FIXED.values())
 
 _DEFAULT_PARTS = (
     {"weight": 0.8, "type": "unigram", "power": 0.75},

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sstrain.data.batches import BatchReader, epoch_order
+from sstrain.objectives.base import SampledObjective
 from sstrain.objectives.exact import Exact
-from sstrain.objectives.importance import Importance
 from sstrain.optim import learning_rate
 from sstrain.samplers import build_sampler
 from sstrain.training.divergence import LossWatch, bad_loss, bad_weights
@@ -70,7 +70,7 @@ class Engine:
         if isinstance(objective, Exact):
             return ExactStep(self.model, objective, num_classes)
         assert self.sampler is not None
-        assert isinstance(objective, Importance)
+        assert isinstance(objective, SampledObjective)
         return SampledStep(self.model, objective, self.sampler, self.config.seed)
 
     def _steps(self, span: "Span | None") -> int | None:

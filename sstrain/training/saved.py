@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sstrain import kernels
 from sstrain.data.vocabulary import Vocabulary
@@ -29,12 +29,15 @@ class SavedModel:
     model : Layout
     step : int
         Of the checkpoint.
+    environment : dict
+        What environment.json holds.
     """
 
     config: "Config"
     vocabulary: Vocabulary
     model: "Layout"
     step: int
+    environment: dict[str, Any]
 
 
 def load_model(path: Path, which: str | int | None, report: Callable[[str], None]) -> SavedModel:
@@ -68,4 +71,4 @@ def load_model(path: Path, which: str | int | None, report: Callable[[str], None
     kernels.use_threads(None)
     model = config.model.build(vocabulary, rule)
     checkpoint.read_into("model", model.live_arrays(0)["model"])
-    return SavedModel(config, vocabulary, model, checkpoint.step)
+    return SavedModel(config, vocabulary, model, checkpoint.step, run.environment)

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from sstrain import kernels
 from sstrain.buffers import Buffers
 from sstrain.models.base import Layout, Scores
+from sstrain.objectives.base import SampledObjective
 from sstrain.objectives.exact import Exact
-from sstrain.objectives.importance import Importance
 
 if TYPE_CHECKING:
     from sstrain.data.batches import Batch
@@ -38,7 +38,7 @@ class SampledStep:
     """A step with the gradient of a sampled objective."""
 
     def __init__(
-        self, model: Layout, objective: Importance, sampler: "FixedSampler", seed: int
+        self, model: Layout, objective: SampledObjective, sampler: "FixedSampler", seed: int
     ) -> None:
         self.model = model
         self.objective = objective
