@@ -2,15 +2,16 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 
 from sstrain.data.decompression import decompressed
 from sstrain.errors import UserError
 from sstrain.progress import bar
 
-__all__ = ["Block", "DataFile", "line_blocks", "read_blocks", "read_lines"]
+__all__ = ["Block", "DataFile", "describe_line", "line_blocks", "read_blocks", "read_lines"]
 
 _PIECE_BYTES = 1 << 18
 _BLOCK_BYTES = 1 << 21
@@ -56,6 +57,11 @@ class Block:
     first_line: int
     lines_before: int = 0
 
+    @cached_property
+    def num_lines(self) -> int:
+        """How many lines they are."""
+        return self.data.count(b"\n")
+
     def place(self, position: int) -> str:
         """Return ``file:line`` for a position in the data."""
         line = self.first_line - self.lines_before + self.data.count(b"\n", 0, position)
@@ -84,10 +90,22 @@ def read_blocks(
         first_line = lines_before + 1
         reading = _Reading(path)
         for data in _whole_lines(_without_mark(decompressed(path, reading.pieces()))):
-            yield Block(data, path, first_line, lines_before)
-            first_line += data.count(b"\n")
+            block = Block(data, path, first_line, lines_before)
+            yield block
+            first_line += block.num_lines
         lines_before = first_line - 1
         on_file(DataFile(path, reading.num_bytes, reading.digest.hexdigest()))
+
+
+def describe_line(paths: Sequence[str], line: int) -> str:
+    """Return ``file:line`` for a line number that runs on over several files."""
+    if len(paths) == 1:
+        return f"{paths[0]}:{line}"
+    place = ""
+    for block in read_blocks(paths):
+        if block.first_line <= line:
+            place = f"{block.name}:{line - block.lines_before}"
+    return place
 
 
 def read_lines(path: str) -> Iterator[bytes]:
@@ -109,8 +127,9 @@ def line_blocks(lines: Iterable[bytes], name: str, first_line: int = 1) -> Itera
     """
     ended = (line if line.endswith(b"\n") else line + b"\n" for line in lines)
     for data in _whole_lines(_without_mark(ended) if first_line == 1 else ended):
-        yield Block(data, name, first_line)
-        first_line += data.count(b"\n")
+        block = Block(data, name, first_line)
+        yield block
+        first_line += block.num_lines
 
 
 class _Reading:

@@ -19,7 +19,6 @@ from sstrain.errors import UserError
 __all__ = [
     "DataSection",
     "Splits",
-    "describe_line",
     "load",
     "load_split",
     "read_contexts",
@@ -182,17 +181,6 @@ def read_contexts(
     return encode(raw, every_line, vocabulary, skip_unknown=False)
 
 
-def describe_line(source: Source, line: int) -> str:
-    """Return ``file:line`` for a line number that runs on over a source's files."""
-    if len(source.path) == 1:
-        return f"{source.path[0]}:{line}"
-    place = ""
-    for block in read_blocks(source.path):
-        if block.first_line <= line:
-            place = f"{block.name}:{line - block.lines_before}"
-    return place
-
-
 def read_source(
     source: Source,
     fitted: Mapping[str, Any],
@@ -232,7 +220,7 @@ def _raw(reader: Reader, blocks: Iterable[Block]) -> RawData:
     files: dict[str, int] = {}
     for block in blocks:
         chunks.append(reader.read(block))
-        num_lines += block.data.count(b"\n")
+        num_lines += block.num_lines
         files.setdefault(block.name, block.lines_before)
     names = reader.label_names, reader.feature_names
     return RawData(chunks, *names, num_lines, list(files.items()), reader.fitted())

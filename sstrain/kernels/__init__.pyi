@@ -1,3 +1,4 @@
+from ._jit import compiled_before as compiled_before
 from .adagrad import AdaGradState as AdaGradState
 from .alias import AliasTable as AliasTable
 from .alias import build_alias as build_alias

@@ -14,7 +14,16 @@ import numpy as np
 from numba import config as numba_config
 from numba.extending import overload
 
-__all__ = ["dispatched", "finite", "inline", "kernel", "parallel_kernel", "precise", "signed"]
+__all__ = [
+    "compiled_before",
+    "dispatched",
+    "finite",
+    "inline",
+    "kernel",
+    "parallel_kernel",
+    "precise",
+    "signed",
+]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -49,6 +58,13 @@ def _cache_folder() -> str:
 # OpenMP threads that wait spin for about 20 us, not 1 ms: at the default a second thread costs ten
 # times what it saves when the machine has other work. Read when the library loads.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+
+
+def compiled_before() -> bool:
+    """Whether kernels of this state of the sources have been compiled here before."""
+    folder = Path(numba_config.CACHE_DIR)  # type: ignore[attr-defined]
+    return folder.is_dir() and next(folder.rglob("*.nbc"), None) is not None
+
 
 if not os.environ.get("NUMBA_CACHE_DIR"):
     numba_config.CACHE_DIR = _cache_folder()  # type: ignore[attr-defined]

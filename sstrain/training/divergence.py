@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING
 
-from sstrain.data.loading import describe_line
+from sstrain.data.files import describe_line
 from sstrain.errors import FailureError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class LossWatch:
 
 def bad_loss(engine: "Engine", rate: float, line: int) -> DivergedError:
     """Return the error for a loss that is not finite."""
-    place = describe_line(engine.config.data.train, line)
+    place = describe_line(engine.config.data.train.path, line)
     return _diverged(engine, rate, f"the loss of the example in {place} is not finite")
 
 

@@ -11,14 +11,15 @@ from sstrain.evaluation.exact import predict_all
 from sstrain.training.engine import Engine
 from sstrain.training.forecast import GIB, forecast_memory
 from sstrain.training.memory import available_memory
-from sstrain.training.train import set_threads
+from sstrain.training.train import prepare_kernels
 
 if TYPE_CHECKING:
     from sstrain.config import Config
 
 __all__ = ["as_text", "plan"]
 
-_WARM_UP_STEPS = 5
+#: Compiled kernels are loaded, and the pages of the most used weights are touched, in this time.
+_WARM_UP_SECONDS = 2.0
 _MEASURED_SECONDS = 2.0
 
 
@@ -39,6 +40,7 @@ def plan(config: "Config", report: Callable[[str], None]) -> dict[str, Any]:
         ``checkpoint_bytes``; where it fits, ``examples_per_second``, ``epoch_seconds`` and
         ``run_seconds``, measured in the first steps on this machine.
     """
+    prepare_kernels(config, report)
     splits = load(config.data, report)
     vocabulary = splits.vocabulary
     memory = forecast_memory(config, vocabulary, splits.datasets())
@@ -61,16 +63,13 @@ def plan(config: "Config", report: Callable[[str], None]) -> dict[str, Any]:
 
 def _measure(config: "Config", splits: Splits, report: Callable[[str], None]) -> dict[str, Any]:
     """Train for two seconds on weights that are thrown away."""
-    set_threads(config, report)
     report("measuring the first steps ...")
     engine = Engine(config, splits.train, splits.vocabulary)
     try:
-        for _ in range(min(_WARM_UP_STEPS, engine.total_steps)):
-            engine.step()
-        engine.done = 0
+        engine.step()
+        _step_for(engine, _WARM_UP_SECONDS)
         start, before = time.perf_counter(), engine.examples
-        while time.perf_counter() - start < _MEASURED_SECONDS and engine.done < engine.total_steps:
-            engine.step()
+        _step_for(engine, _MEASURED_SECONDS)
     except FailureError as error:
         report(f"no time can be told: {error}")
         return {}
@@ -90,6 +89,16 @@ def _measure(config: "Config", splits: Splits, report: Callable[[str], None]) ->
         evaluations = -(-engine.total_steps // every) * result["evaluation_seconds"]
     result["run_seconds"] = epoch * config.training.epochs + evaluations
     return result
+
+
+def _step_for(engine: Engine, seconds: float) -> None:
+    """Take steps for some time, from the first again after the last, but one in any case."""
+    end = time.perf_counter() + seconds
+    while True:
+        engine.done %= engine.total_steps
+        engine.step()
+        if time.perf_counter() >= end:
+            return
 
 
 def as_text(result: dict[str, Any]) -> str:

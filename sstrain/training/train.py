@@ -88,9 +88,9 @@ def train(
     if folder.check(config, resume=resume, overwrite=overwrite) and _is_finished(folder, report):
         report(f"{folder.path}: the run is finished; nothing to do")
         return Trained(folder, already=True)
+    threads = prepare_kernels(config, report)
     splits = load(config.data, report)
     engine = build_engine(config, splits)
-    threads = set_threads(config, report)
     described = environment(threads, splits.files)
     with folder.locked():
         resuming = folder.check(config, resume=resume, overwrite=overwrite)
@@ -119,10 +119,12 @@ def build_engine(config: "Config", splits: Splits) -> Engine:
     return Engine(config, splits.train, splits.vocabulary)
 
 
-def set_threads(config: "Config", report: Callable[[str], None]) -> int:
-    """Set the kernels' threads as the config asks, and return their number."""
+def prepare_kernels(config: "Config", report: Callable[[str], None]) -> int:
+    """Set the kernels' threads as the config asks, return their number; say if they compile."""
     wanted = config.training.threads
     threads = kernels.use_threads(None if wanted == "auto" else wanted)
+    if not kernels.compiled_before():
+        report("compiling kernels, once for this installation: about half a minute")
     if wanted != "auto" and threads < wanted:
         report(f"training.threads: {wanted} asked for, {threads} used: one a core at most")
     return threads

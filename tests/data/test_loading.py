@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sources import DataKeys, held_out_source, named_rows, train_source, written
 
 from sstrain.data.dataset import Dataset
-from sstrain.data.loading import describe_line, load, load_split
+from sstrain.data.files import describe_line
+from sstrain.data.loading import load, load_split
 from sstrain.data.splitting import LineSplit
 from sstrain.errors import UserError
 
@@ -145,14 +146,14 @@ def test_several_files_are_one_source(tmp_path: Path) -> None:
     right = load(DataKeys(split, test=0.2), quiet)
     assert same(left.train, right.train)
     assert same(left.test, right.test)
-    assert [describe_line(split, line) for line in (1, 100, 101, 250, 251)] == [
+    assert [describe_line(split.path, line) for line in (1, 100, 101, 250, 251)] == [
         f"{parts[0]}:1",
         f"{parts[0]}:100",
         f"{parts[1]}:1",
         f"{parts[1]}:150",
         f"{parts[2]}:1",
     ]
-    assert describe_line(whole, 17) == f"{whole.path[0]}:17"
+    assert describe_line(whole.path, 17) == f"{whole.path[0]}:17"
     assert [(file.path, file.bytes, file.sha256) for file in right.files] == [
         (str(part), part.stat().st_size, hashlib.sha256(part.read_bytes()).hexdigest())
         for part in parts
