@@ -24,8 +24,8 @@ class Dense(Model):
 
     type: Literal["dense"] = "dense"
     default_learning_rates: ClassVar[dict[str, float]] = {
-        "sgd": 1.0,
-        "adagrad": 0.5,
+        "sgd": 2.0,
+        "adagrad": 0.35,
         "rowwise_adagrad": 3.0,
     }
 

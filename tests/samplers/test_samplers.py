@@ -80,7 +80,11 @@ def test_draws_follow_q(kind: str, share: str, keys_of: dict[str, Any]) -> None:
         for group in range(len(candidates.counts)):
             counts += np.bincount(drawn(candidates, group), minlength=V)
     assert counts.sum() == (10_000 if share == "batch" else 200_000)
-    assert stats.chisquare(counts, counts.sum() * q).pvalue > 1e-3
+    p_value = stats.chisquare(counts, counts.sum() * q).pvalue
+    print(
+        f"{kind}, shared by the {share}: chi-square of {counts.sum():,.0f} draws, p = {p_value:.3f}"
+    )
+    assert p_value > 1e-3
 
 
 @pytest.mark.parametrize("kind", PROPOSALS)
@@ -194,6 +198,7 @@ def test_distinct_draws_leave_the_sum_unbiased(
     sums = (terms[candidates.classes] / np.exp(candidates.log_expected_count)).sum(axis=1)
     error = sums.mean() - terms.sum()
     spread = sums.std() / np.sqrt(repetitions)
+    print(f"K = {num_samples}, q ~ rank^-{power}: bias of the sum {error / terms.sum():+.3%}")
     assert abs(error) <= 3.5 * spread + 1e-5 * terms.sum()
     if power == 1.0:
         assert abs(error) < 0.01 * terms.sum()
