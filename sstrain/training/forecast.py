@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from sstrain.data.dataset import Dataset
     from sstrain.data.vocabulary import Vocabulary
 
-__all__ = ["GIB", "check_memory", "forecast_memory"]
+__all__ = ["GIB", "check_memory", "forecast_memory", "still_needed"]
 
 GIB = 1 << 30
 #: The interpreter, numpy, numba and LLVM.
@@ -60,6 +60,11 @@ def _buffers(config: "Config", num_classes: int, datasets: "list[Dataset]") -> i
     return int(step) + evaluation
 
 
+def still_needed(parts: dict[str, int]) -> dict[str, int]:
+    """Return the parts that are not in memory yet once the data are read."""
+    return {name: size for name, size in parts.items() if name not in ("data", "program")}
+
+
 def check_memory(config: "Config", parts: dict[str, int]) -> None:
     """Refuse a model that does not fit in what is free now.
 
@@ -75,7 +80,8 @@ def check_memory(config: "Config", parts: dict[str, int]) -> None:
     UserError
         With the forecast in GiB, and ways out.
     """
-    needed = sum(size for name, size in parts.items() if name not in ("data", "program"))
+    parts = still_needed(parts)
+    needed = sum(parts.values())
     free = available_memory()
     if needed <= free:
         return

@@ -9,7 +9,7 @@ from sstrain.data.loading import Splits, load
 from sstrain.errors import FailureError
 from sstrain.evaluation.exact import predict_all
 from sstrain.training.engine import Engine
-from sstrain.training.forecast import GIB, forecast_memory
+from sstrain.training.forecast import GIB, forecast_memory, still_needed
 from sstrain.training.memory import available_memory
 from sstrain.training.train import prepare_kernels
 
@@ -44,21 +44,25 @@ def plan(config: "Config", report: Callable[[str], None]) -> dict[str, Any]:
     splits = load(config.data, report)
     vocabulary = splits.vocabulary
     memory = forecast_memory(config, vocabulary, splits.datasets())
-    parts = config.model.memory(vocabulary.num_features, vocabulary.num_classes, config.optimizer)
     free = available_memory()
-    needed = sum(size for name, size in memory.items() if name not in ("data", "program"))
     result: dict[str, Any] = {
         "examples": splits.train.num_examples,
         "features": vocabulary.num_features,
         "classes": vocabulary.num_classes,
         "memory_bytes": {**memory, "total": sum(memory.values())},
         "available_bytes": free,
-        "fits": needed <= free,
-        "checkpoint_bytes": sum(parts.values()),
+        "fits": sum(still_needed(memory).values()) <= free,
+        "checkpoint_bytes": _checkpoint_bytes(memory),
     }
     if result["fits"]:
         result |= _measure(config, splits, report)
     return result
+
+
+def _checkpoint_bytes(memory: dict[str, int]) -> int:
+    """Return the size of a checkpoint's tensors; with averaging it has the live weights besides."""
+    kept = sum(memory.get(part, 0) for part in ("weights", "optimizer", "sampler"))
+    return kept + 2 * memory.get("averaging", 0)
 
 
 def _measure(config: "Config", splits: Splits, report: Callable[[str], None]) -> dict[str, Any]:
