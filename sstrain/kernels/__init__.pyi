@@ -8,13 +8,13 @@ from .batches import BatchArrays as BatchArrays
 from .batches import take_batch as take_batch
 from .counter import permuted as permuted
 from .counter import stream_key as stream_key
-from .dense import TILES as TILES
 from .dense import Touched as Touched
-from .dense import dense_score_each as dense_score_each
 from .dense import dense_score_shared as dense_score_shared
-from .dense import dense_update_each as dense_update_each
 from .dense import dense_update_shared as dense_update_shared
 from .dense import touched_classes as touched_classes
+from .dense_cells import TILES as TILES
+from .dense_each import dense_score_each as dense_score_each
+from .dense_each import dense_update_each as dense_update_each
 from .dense_exact import BLOCK as BLOCK
 from .dense_exact import Partials as Partials
 from .dense_exact import dense_forward as dense_forward

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sstrain.kernels._jit import kernel
+from sstrain.kernels._jit import inline, kernel
 
 __all__ = ["BatchArrays", "take_batch"]
 
@@ -24,6 +24,25 @@ class BatchArrays(NamedTuple):
     column_indptr: NDArray[np.int64]  # [F + 1]
     column_rows: NDArray[np.int32]  # [nnz]
     column_values: NDArray[np.float32]  # [nnz]
+
+
+@inline
+def _fill_columns(size: int, num_slots: int, out: BatchArrays) -> None:
+    """Transpose the rows; ``column_indptr[slot + 1]`` holds how many entries the slot has."""
+    out.column_indptr[0] = 0
+    for slot in range(num_slots):
+        out.column_indptr[slot + 1] += out.column_indptr[slot]
+    # Filling advances each column's start to its end; shifting by one restores the starts.
+    for row in range(size):
+        for entry in range(out.indptr[row], out.indptr[row + 1]):
+            slot = out.slots[entry]
+            place = out.column_indptr[slot]
+            out.column_rows[place] = row
+            out.column_values[place] = out.values[entry]
+            out.column_indptr[slot] = place + 1
+    for slot in range(num_slots, 0, -1):
+        out.column_indptr[slot] = out.column_indptr[slot - 1]
+    out.column_indptr[0] = 0
 
 
 @kernel
@@ -70,19 +89,7 @@ def take_batch(
             out.column_indptr[slot + 1] += 1
             position += 1
         out.indptr[row + 1] = position
-    out.column_indptr[0] = 0
     for slot in range(num_slots):
         slot_of_feature[out.features[slot]] = -1
-        out.column_indptr[slot + 1] += out.column_indptr[slot]
-    # Filling advances each column's start to its end; shifting by one restores the starts.
-    for row in range(len(example_ids)):
-        for entry in range(out.indptr[row], out.indptr[row + 1]):
-            slot = out.slots[entry]
-            place = out.column_indptr[slot]
-            out.column_rows[place] = row
-            out.column_values[place] = out.values[entry]
-            out.column_indptr[slot] = place + 1
-    for slot in range(num_slots, 0, -1):
-        out.column_indptr[slot] = out.column_indptr[slot - 1]
-    out.column_indptr[0] = 0
+    _fill_columns(len(example_ids), num_slots, out)
     return num_slots

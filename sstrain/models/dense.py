@@ -134,7 +134,7 @@ class DenseModel:
                 num_touched,
                 *d_scores,
             )
-        shape = (kernels.TILES + 1, self.weight.shape[1])
+        shape = (kernels.TILES, self.weight.shape[1])
         return kernels.dense_update_each(
             *tables,
             batch.arrays,
@@ -144,6 +144,7 @@ class DenseModel:
             *d_scores,
             self._buffers.float32("gradient", *shape),
             self._buffers.int32("places", *shape),
+            self._buffers.int32("marks", *shape),
         )
 
     def forward(self, batch: "Batch") -> ForwardPass:

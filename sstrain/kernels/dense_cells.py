@@ -1,0 +1,51 @@
+"""Drawn cells of a dense table of weights: what both kinds of sampled update share."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sstrain.kernels._jit import inline
+from sstrain.kernels.averaging import record
+from sstrain.kernels.update_rule import cell_step, row_rate, sums_rows
+
+__all__ = ["TILES", "apply_cells", "tile_bounds"]
+
+#: Tiles of features or examples that threads take; a row's result does not depend on its tile.
+TILES = 16
+_ZERO = np.float32(0)
+
+
+@inline
+def tile_bounds(tile: int, count: int) -> tuple[int, int]:
+    """Return the part of a range that a tile covers."""
+    return tile * count // TILES, (tile + 1) * count // TILES
+
+
+@inline
+def apply_cells(
+    weight: NDArray[np.float32],
+    rule: Any,
+    average: Any,
+    row: int,
+    places: NDArray[np.int32],
+    classes: NDArray[np.int32],
+    gradient: NDArray[np.float32],
+) -> np.float32:
+    """Update the cells of one row at ``classes[places]`` by the gradients at the same places.
+
+    Returns 0, or NaN if a weight is no longer finite.
+    """
+    squares = _ZERO
+    if sums_rows(rule):
+        for place in places:
+            squares += gradient[place] * gradient[place]
+    rate = row_rate(rule, row, squares)
+    probe = np.float32(0)
+    for place in places:
+        column = classes[place]
+        change = cell_step(rule, row, column, gradient[place], rate)
+        weight[row, column] += change
+        record(average, row, column, change)
+        probe += weight[row, column] * _ZERO
+    return probe

@@ -1,0 +1,193 @@
+"""The dense table of weights under a sampled gradient whose examples have their own candidates."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import prange
+from numpy.typing import NDArray
+
+from sstrain.kernels._jit import inline, parallel_kernel, signed
+from sstrain.kernels.batches import BatchArrays
+from sstrain.kernels.dense_cells import TILES, apply_cells, tile_bounds
+from sstrain.kernels.drawing import Candidates
+
+__all__ = ["dense_score_each", "dense_update_each"]
+
+_ZERO, _ONE = np.float32(0), np.float32(1)
+
+
+@parallel_kernel
+def dense_score_each(
+    weight: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    batch: BatchArrays,
+    targets: NDArray[np.int32],
+    candidates: Candidates,
+    target_scores: NDArray[np.float32],
+    scores: NDArray[np.float32],
+) -> None:
+    """Score each example's target and its own candidates (equation 1)."""
+    for tile in prange(TILES):
+        start, stop = tile_bounds(signed(tile), len(targets))
+        for i in range(start, stop):
+            count = candidates.counts[i]
+            classes = candidates.classes[i]
+            for k in range(count):
+                scores[i, k] = bias[0, classes[k]]
+            target_score = bias[0, targets[i]]
+            for entry in range(batch.indptr[i], batch.indptr[i + 1]):
+                row, x = weight[batch.features[batch.slots[entry]]], batch.values[entry]
+                for k in range(count):
+                    scores[i, k] += x * row[classes[k]]
+                target_score += x * row[targets[i]]
+            target_scores[i] = target_score
+
+
+class _Row(NamedTuple):
+    """The gradient of one row, over the classes that it touches."""
+
+    total: NDArray[np.float32]  # [V], where `marks` has the row's stamp
+    places: NDArray[np.int32]  # [V], the classes in the order in which they came
+    marks: NDArray[np.int32]  # [V], the stamp of the row that touched the class last
+
+
+@inline
+def _add(j: int, share: np.float32, stamp: int, row: _Row, count: int) -> int:
+    """Add to one class's gradient; list the class if the row had not touched it yet."""
+    if row.marks[j] != stamp:
+        row.marks[j] = stamp
+        row.places[count] = j
+        row.total[j] = _ZERO
+        count += 1
+    row.total[j] += share
+    return count
+
+
+@inline
+def _add_example(
+    x: np.float32,
+    i: int,
+    targets: NDArray[np.int32],
+    candidates: Candidates,
+    d_targets: NDArray[np.float32],
+    d_scores: NDArray[np.float32],
+    stamp: int,
+    row: _Row,
+    count: int,
+) -> int:
+    """Add example i's share to a row's gradient, by class (equations 11, 12 and 25)."""
+    for k in range(candidates.counts[i]):
+        count = _add(candidates.classes[i, k], x * d_scores[i, k], stamp, row, count)
+    return _add(targets[i], x * d_targets[i], stamp, row, count)
+
+
+@inline
+def _update_bias(
+    bias: NDArray[np.float32],
+    rule: Any,
+    average: Any,
+    targets: NDArray[np.int32],
+    candidates: Candidates,
+    d_targets: NDArray[np.float32],
+    d_scores: NDArray[np.float32],
+    classes: NDArray[np.int32],
+    stamp: int,
+    row: _Row,
+) -> int:
+    """Update the bias, a row that every example holds with x = 1; return whether it is bad."""
+    count = 0
+    for i in range(len(targets)):
+        count = _add_example(_ONE, i, targets, candidates, d_targets, d_scores, stamp, row, count)
+    probe = apply_cells(bias, rule, average, 0, row.places[:count], classes, row.total)
+    return 0 if probe == _ZERO else 1
+
+
+@inline
+def _update_rows(
+    weight: NDArray[np.float32],
+    rule: Any,
+    average: Any,
+    batch: BatchArrays,
+    start: int,
+    stop: int,
+    targets: NDArray[np.int32],
+    candidates: Candidates,
+    d_targets: NDArray[np.float32],
+    d_scores: NDArray[np.float32],
+    classes: NDArray[np.int32],
+    total: NDArray[np.float32],
+    places: NDArray[np.int32],
+    marks: NDArray[np.int32],
+) -> int:
+    """Update the weights of the features from slot ``start`` to ``stop``; return the bad rows."""
+    row = _Row(total, places, marks)
+    marks[:] = -1
+    bad = 0
+    for slot in range(start, stop):
+        count = 0
+        for entry in range(batch.column_indptr[slot], batch.column_indptr[slot + 1]):
+            i, x = batch.column_rows[entry], batch.column_values[entry]
+            count = _add_example(x, i, targets, candidates, d_targets, d_scores, slot, row, count)
+        feature = batch.features[slot]
+        probe = apply_cells(weight, rule, average, feature, row.places[:count], classes, row.total)
+        bad += 0 if probe == _ZERO else 1
+    return bad
+
+
+@parallel_kernel
+def dense_update_each(
+    weight: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    rule: Any,
+    bias_rule: Any,
+    average: Any,
+    bias_average: Any,
+    batch: BatchArrays,
+    num_features: int,
+    targets: NDArray[np.int32],
+    candidates: Candidates,
+    d_targets: NDArray[np.float32],
+    d_scores: NDArray[np.float32],
+    total: NDArray[np.float32],
+    places: NDArray[np.int32],
+    marks: NDArray[np.int32],
+) -> int:
+    """Apply the gradient of a step whose examples have candidates of their own.
+
+    ``total`` (float32), ``places`` and ``marks`` (int32) are scratch of shape [TILES, V].
+    Ownership of rows, ``bias`` and the result are as in `dense_update_shared`.
+    """
+    classes = np.arange(weight.shape[1]).astype(np.int32)
+    bad = 0
+    for tile in prange(TILES):
+        start, stop = tile_bounds(signed(tile), num_features)
+        # Three arrays, not a tuple of them: numba shares a tuple made here among the threads.
+        bad += _update_rows(
+            weight,
+            rule,
+            average,
+            batch,
+            start,
+            stop,
+            targets,
+            candidates,
+            d_targets,
+            d_scores,
+            classes,
+            total[tile],
+            places[tile],
+            marks[tile],
+        )
+    bias_row = _Row(total[0], places[0], marks[0])
+    return bad + _update_bias(
+        bias,
+        bias_rule,
+        bias_average,
+        targets,
+        candidates,
+        d_targets,
+        d_scores,
+        classes,
+        num_features,
+        bias_row,
+    )
