@@ -42,6 +42,15 @@ def _decay_interval_unused(config: Config) -> Conflict | None:
     return Conflict(("optimizer", "l2_interval"), "has no use without l2", advice)
 
 
+def _decay_too_strong(config: Config) -> Conflict | None:
+    optimizer = config.optimizer
+    rate = optimizer.learning_rate or config.model.default_learning_rates[optimizer.type]
+    if rate * optimizer.l2 < 1:
+        return None
+    problem = f"each step takes learning_rate * l2 = {rate * optimizer.l2:g} of every weight away"
+    return Conflict(("optimizer", "l2"), problem, f"expected less than {1 / rate:g} at this rate")
+
+
 def _patience_unused(config: Config) -> Conflict | None:
     if config.training.patience is None or config.data.validation is not None:
         return None
@@ -65,6 +74,7 @@ CHECKS: dict[Check, tuple[str, ...]] = {
     _sampler_unused: ("objective",),
     _resampling_shared: ("objective", "sampler"),
     _decay_interval_unused: ("optimizer",),
+    _decay_too_strong: ("optimizer", "model"),
     _patience_unused: ("training", "data"),
     _nothing_to_train_on: ("data",),
 }

@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from sstrain.config.completion import DEFAULT_SAMPLER
-from sstrain.config.sections import Config
+from sstrain.config.sections import Config, Evaluation
 from sstrain.config.shapes import sections, tags
 from sstrain.optim import Optimizer
 
@@ -26,6 +26,11 @@ def resolve(config: Config, name: str = "run") -> Config:
         The run's name: its folder is ``runs/<name>`` where the config names none.
     """
     changes: dict[str, Any] = {"optimizer": _optimizer(config)}
+    data, evaluation = config.data, config.evaluation
+    if not any(isinstance(share, float) for share in (data.validation, data.test)):
+        changes["data"] = data.model_copy(update={"split_seed": None})
+    if data.validation is None and evaluation.every == Evaluation().every:
+        changes["evaluation"] = evaluation.model_copy(update={"every": None})
     if config.objective.sampled and config.sampler is None:
         changes["sampler"] = _default_sampler()
     if config.output is None:

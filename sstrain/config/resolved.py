@@ -62,7 +62,7 @@ def _shown(values: dict[str, Any], key: str) -> str:
 def notes(config: Config) -> list[str]:
     """Return what is no mistake in a config, but may not be what was meant."""
     found = []
-    if config.data.validation is None and config.evaluation.every != Evaluation().every:
+    if config.data.validation is None and config.evaluation.every not in (None, Evaluation().every):
         every = f"evaluation.every: {config.evaluation.every}"
         found.append(f"{every} has no use without a validation split; give data.validation")
     return found

@@ -28,7 +28,7 @@ class Data(Section):
     #: As ``validation``; never looked at in training.
     test: Fraction | HeldOutSource | None = None
     #: The split depends on this and on the line numbers alone.
-    split_seed: int = Field(0, ge=0)
+    split_seed: int | None = Field(0, ge=0)
 
 
 class Training(Section):
@@ -50,7 +50,7 @@ class Evaluation(Section):
     """When the validation split is scored, and how."""
 
     #: Between two evaluations.
-    every: Interval = Span(1, "epochs")
+    every: Interval | None = Span(1, "epochs")
     #: An example counts for ``top_<k>`` if its label is among the k most probable.
     top_k: NonEmpty[Annotated[int, Field(ge=1)]] = (1, 5)
 

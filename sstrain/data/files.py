@@ -11,7 +11,15 @@ from sstrain.data.decompression import decompressed
 from sstrain.errors import UserError
 from sstrain.progress import bar
 
-__all__ = ["Block", "DataFile", "describe_line", "line_blocks", "read_blocks", "read_lines"]
+__all__ = [
+    "Block",
+    "DataFile",
+    "describe_file",
+    "describe_line",
+    "line_blocks",
+    "read_blocks",
+    "read_lines",
+]
 
 _PIECE_BYTES = 1 << 18
 _BLOCK_BYTES = 1 << 21
@@ -95,6 +103,20 @@ def read_blocks(
             first_line += block.num_lines
         lines_before = first_line - 1
         on_file(DataFile(path, reading.num_bytes, reading.digest.hexdigest()))
+
+
+def describe_file(path: str) -> DataFile:
+    """Return a file's size and SHA-256.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read.
+    """
+    reading = _Reading(path)
+    for _ in reading.pieces():
+        pass
+    return DataFile(path, reading.num_bytes, reading.digest.hexdigest())
 
 
 def describe_line(paths: Sequence[str], line: int) -> str:

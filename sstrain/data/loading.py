@@ -45,7 +45,7 @@ class DataSection(Protocol):
         """As ``validation``."""
 
     @property
-    def split_seed(self) -> int:
+    def split_seed(self) -> int | None:
         """On what, with a line's number, its split depends."""
 
 
@@ -232,7 +232,7 @@ def _selection(data: DataSection, name: SplitName) -> Selection:
         for held_out, part in (("validation", data.validation), ("test", data.test))
         if isinstance(part, float)
     }
-    return partial(LineSplit(data.split_seed, **shares).holds, name)
+    return partial(LineSplit(data.split_seed or 0, **shares).holds, name)
 
 
 def _check_classes(data: DataSection, raw: RawData, vocabulary: Vocabulary) -> None:

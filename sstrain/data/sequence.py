@@ -78,6 +78,8 @@ class SequenceReader(Reader):
         self._tokenize = _tokenizer(source.tokens)
         self._ids = NameNumbering()
         self._num_characters = 0
+        self._num_words = 0
+        self._num_tokens = 0
         self._num_in_tokens = 0
 
     def read(self, block: Block) -> Rows:
@@ -103,6 +105,8 @@ class SequenceReader(Reader):
             line_starts.append(len(tokens))
         self._num_characters += sum(map(len, text.split()))
         self._num_in_tokens += sum(map(len, tokens))
+        self._num_words += len(text.split())
+        self._num_tokens += len(tokens)
         ids = np.fromiter(map(self._ids.__getitem__, tokens), np.int32, len(tokens))
         if len(self._ids) * (self._source.positions + 1) >= 2**31:
             raise UserError("too many distinct tokens for their features to be numbered")
@@ -152,14 +156,22 @@ class SequenceReader(Reader):
         return f"no text{case} matches {pattern!r}; did you mean tokens: {_WHITESPACE}?"
 
     def notes(self) -> list[str]:
-        """Return a note if the pattern leaves out most of the text."""
+        """Return a note if the pattern leaves out most of the text, or takes words apart."""
         left_out = self._num_characters - self._num_in_tokens
         if left_out <= 0.5 * self._num_characters or self._num_in_tokens == 0:
-            return []
+            return self._note_of_parts()
         share = left_out / self._num_characters
         return [
             f"tokens: {self._source.tokens!r} leaves out {share:.0%} of the characters that are "
             f"no white space; tokens: {_WHITESPACE} would take them all"
+        ]
+
+    def _note_of_parts(self) -> list[str]:
+        if self._num_tokens <= 1.2 * self._num_words:
+            return []
+        return [
+            f"tokens: {self._source.tokens!r} finds {self._num_tokens:,} tokens in "
+            f"{self._num_words:,} words; tokens: {_WHITESPACE} takes no word (no item id) apart"
         ]
 
 

@@ -50,27 +50,38 @@ def predict_lines(
         If a line does not parse.
     """
     saved = load_model(path, checkpoint, report)
-    for labels, probabilities in predictions(saved, lines, name, top_k):
+    for labels, probabilities in predictions(saved, lines, name, top_k, report):
         yield json.dumps({"labels": labels, "probabilities": probabilities}, ensure_ascii=False)
 
 
 def predictions(
-    saved: SavedModel, lines: Iterable[bytes], name: str, top_k: int
+    saved: SavedModel,
+    lines: Iterable[bytes],
+    name: str,
+    top_k: int,
+    report: Callable[[str], None],
 ) -> Iterator[tuple[list[str], list[float]]]:
-    """Yield the labels and probabilities of each line's best classes, best first."""
+    """Yield the labels and probabilities of each line's best classes, best first.
+
+    In the end ``report`` is told how many features the model does not have, if there were any.
+    """
     classes = saved.vocabulary.classes
     k = min(top_k, len(classes))
     size = scoring_batch_size(len(classes))
     remaining, first_line = iter(lines), 1
+    num_unknown = 0
     while chunk := list(islice(remaining, size)):
         dataset = read_contexts(saved.config.data.train, saved.vocabulary, chunk, name, first_line)
         first_line += len(chunk)
+        num_unknown += dataset.num_unknown_features
         for batch in BatchReader(dataset, saved.vocabulary.num_features).in_order(size):
             best = np.empty((batch.size, k), np.int32)
             log_probabilities = np.empty((batch.size, k))
             kernels.top_rows(saved.model.score_all(batch), best, log_probabilities)
             for ids, row in zip(best, np.exp(log_probabilities), strict=True):
                 yield [classes[j] for j in ids], row.tolist()
+    if num_unknown:
+        report(f"{name}: {num_unknown:,} features ignored that the model does not have")
 
 
 def write_lines(lines: Iterable[str], output: Path | None) -> None:

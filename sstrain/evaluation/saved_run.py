@@ -9,6 +9,7 @@ from sstrain.data.loading import load_split, read_held_out
 from sstrain.errors import UserError
 from sstrain.evaluation.exact import evaluate
 from sstrain.progress import bar
+from sstrain.training.run_folder import data_hashes
 from sstrain.training.saved import SavedModel, load_model
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def _held_out(
 
 def _check_unchanged(saved: SavedModel, split: str, files: list[DataFile]) -> None:
     """Refuse a split of files that are not what the run was trained on: it may hold seen lines."""
-    then = {file["path"]: file["sha256"] for file in saved.environment["data_files"]}
+    then = data_hashes(saved.environment)
     changed = [file.path for file in files if then.get(file.path) != file.sha256]
     if changed:
         raise UserError(

@@ -51,7 +51,8 @@ def _cache_folder() -> str:
     except OSError:
         writable = False
     if not writable:
-        base = Path(tempfile.gettempdir()) / f"sstrain-{os.getuid()}"
+        # A folder of this process alone: code that others could have put there is never loaded.
+        base = Path(tempfile.mkdtemp(prefix="sstrain-"))
     return str(base / f"kernels-{digest.hexdigest()[:16]}")
 
 

@@ -271,10 +271,15 @@ def dense_update_all(
 
 
 @parallel_kernel
-def dense_sweep(weight: NDArray[np.float32], average: Any, factor: np.float32) -> None:
-    """Multiply all weights by the pending decay (equation 30)."""
+def dense_sweep(weight: NDArray[np.float32], average: Any, factor: np.float32) -> int:
+    """Multiply all weights by the pending decay (equation 30); return the number of bad rows."""
+    bad = 0
     for row in prange(weight.shape[0]):
+        probe = np.float32(0)
         for column in range(weight.shape[1]):
             change = weight[row, column] * factor - weight[row, column]
             weight[row, column] += change
             record(average, row, column, change)
+            probe += weight[row, column] * _ZERO
+        bad += 0 if probe == _ZERO else 1
+    return bad

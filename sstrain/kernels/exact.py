@@ -21,7 +21,7 @@ def merge_log_partition(
     total : float64 array of shape [blocks, B]
         ``sum exp(score - highest)`` over the block.
     out : float64 array of shape [B]
-        ``log sum exp(score)`` over all classes (equation 2); written.
+        ``log sum exp(score)`` over all classes (equations 2 and 23); written.
     """
     for i in range(len(out)):
         overall = np.float32(-np.inf)

@@ -4,7 +4,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from sstrain.kernels._jit import inline, parallel_kernel
+from sstrain.kernels._jit import finite, inline, parallel_kernel
 from sstrain.kernels.exponential import exp32
 
 __all__ = ["evaluate_rows", "top_rows"]
@@ -42,7 +42,7 @@ def evaluate_rows(
     ----------
     scores : float32 array of shape [B, V]
     targets : int32 array of shape [B]
-        -1 for an unknown label, whose rank is V + 1.
+        -1 for an unknown label, whose rank is V + 1, as it is where a score is not finite.
     log_partitions : float64 array of shape [B]
     ranks : int64 array of shape [B]
         1 for the largest score; of equal scores the smaller class id comes first.
@@ -52,14 +52,14 @@ def evaluate_rows(
     for i in prange(len(scores)):
         row, target = scores[i], targets[i]
         rank = num_classes + 1
-        if target >= 0:
+        highest[i], log_partitions[i] = _log_partition(row)
+        if target >= 0 and finite(log_partitions[i]):
             rank = 1
             for j in range(target):
                 rank += 1 if row[j] >= row[target] else 0
             for j in range(target + 1, num_classes):
                 rank += 1 if row[j] > row[target] else 0
         ranks[i] = rank
-        highest[i], log_partitions[i] = _log_partition(row)
 
 
 @parallel_kernel

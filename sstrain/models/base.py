@@ -90,7 +90,7 @@ class Layout(Protocol):
     def score_all(self, batch: "Batch") -> Float32:
         """Return the scores of all classes, float32 [B, V], by the average if there is one."""
 
-    def sweep(self, factor: float) -> None:
+    def sweep(self, factor: float) -> int:
         """Multiply all weights but the bias by the pending decay."""
 
     def count_averaged_step(self) -> None:

@@ -208,9 +208,9 @@ class DenseModel:
         )
         return scores
 
-    def sweep(self, factor: float) -> None:
-        """Multiply all weights but the bias by the pending decay."""
-        kernels.dense_sweep(self.weight, kernel_average(self._average), np.float32(factor))
+    def sweep(self, factor: float) -> int:
+        """Multiply all weights but the bias by the pending decay; return the bad rows."""
+        return kernels.dense_sweep(self.weight, kernel_average(self._average), np.float32(factor))
 
     def count_averaged_step(self) -> None:
         """Begin a step that the average takes in."""

@@ -37,7 +37,7 @@ NEEDS_LENGTH: frozenset[Schedule] = frozenset({"linear", "cosine"})
 
 
 def learning_rate(schedule: Schedule, peak: float, step: int, total: int, warmup: int) -> float:
-    """Return the learning rate of one step.
+    """Return the learning rate of one step (docs/derivation.md, equation 26).
 
     Parameters
     ----------

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from sstrain.errors import UserError
 from sstrain.section import Section
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ class Proposal(Section):
     """A proposal distribution q, by its name and its own keys."""
 
     type: str
+
+    def files(self) -> tuple[str, ...]:
+        """Return the files that q is read from, so that a run can tell if they have changed."""
+        return ()
 
     @abstractmethod
     def build(self, vocabulary: "Vocabulary", exclude_targets: bool) -> "FixedSampler":
@@ -55,6 +60,23 @@ class FixedProposal(Proposal):
         float64 array of shape [V]
             Minus infinity where the proposal gives no probability.
         """
+
+    def log_q(self, vocabulary: "Vocabulary") -> NDArray[np.float64]:
+        """Return log q of every class, float64 [V]; minus infinity where there is no probability.
+
+        Raises
+        ------
+        UserError
+            If no class has any probability.
+        """
+        log_weights = self.log_weights(vocabulary)
+        total = np.logaddexp.reduce(log_weights)
+        if not np.isfinite(total):
+            raise UserError(
+                f"sampler: {self.type} gives no class of the training set any probability, class "
+                f"{vocabulary.classes[0]!r} for one; expected some for every class"
+            )
+        return np.asarray(log_weights - total)
 
     def build(self, vocabulary: "Vocabulary", exclude_targets: bool) -> "FixedSampler":
         """Return the one drawing code that serves every fixed q."""

@@ -1,6 +1,7 @@
 """Probabilities that a file lists, one class a line."""
 
 import math
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -13,6 +14,16 @@ from sstrain.section import FilePath
 
 if TYPE_CHECKING:
     from sstrain.data.vocabulary import Vocabulary
+
+
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+
+
+def _as_integer(label: str) -> str:
+    """Return a whole number's plain spelling, as the labels of numbered formats have it."""
+    if _NUMBER.fullmatch(label) and len(label) < 40 and float(label).is_integer():
+        return str(int(float(label)))
+    return label
 
 
 class File(FixedProposal):
@@ -40,25 +51,28 @@ class File(FixedProposal):
                     "expected one line a class"
                 )
             seen[label] = number
-            if probability > 0 and label in class_ids:
-                log_q[class_ids[label]] = math.log(probability)
+            class_id = class_ids.get(label, class_ids.get(_as_integer(label)))
+            if probability > 0 and class_id is not None:
+                log_q[class_id] = math.log(probability)
         return log_q
+
+    def files(self) -> tuple[str, ...]:
+        """Return the one file."""
+        return (self.path,)
 
     def _lines(self) -> list[str]:
         try:
-            text = Path(self.path).read_text(encoding="utf-8")
+            text = Path(self.path).read_text(encoding="utf-8-sig")
         except OSError as error:
             raise UserError(f"{self.path}: cannot read it: {error.strerror}") from None
         except UnicodeDecodeError:
             raise UserError(f"{self.path}: not UTF-8; expected label TAB probability") from None
-        return [line.removesuffix("\r") for line in text.split("\n")]
+        return text.split("\n")
 
     def _parse(self, number: int, line: str) -> tuple[str, float]:
         label, tab, text = line.rpartition("\t")
-        try:
-            probability = float(text) if tab else math.nan
-        except ValueError:
-            probability = math.nan
+        found = _NUMBER.fullmatch(text.strip()) if tab else None
+        probability = float(found[0]) if found else math.nan
         if not 0 <= probability < math.inf:
             raise UserError(
                 f"{self.path}:{number}: no probability; found {line[:60]!r}; "

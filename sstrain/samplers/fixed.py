@@ -42,7 +42,8 @@ class FixedSampler:
     ) -> None:
         self.section = section
         self.exclude_targets = exclude_targets
-        log_q = normalised_log_q(section, vocabulary)
+        log_q = section.log_q(vocabulary)
+        _check_every_class(section, log_q, vocabulary)
         _check_distinct_samples(section, vocabulary, exclude_targets)
         threshold = np.empty(len(log_q))
         alias = np.empty(len(log_q), np.int32)
@@ -110,13 +111,12 @@ class FixedSampler:
         )
 
 
-def normalised_log_q(section: "FixedSection", vocabulary: "Vocabulary") -> NDArray[np.float64]:
-    """Return log q of every class, float64 [V]; refuse a q that leaves a class out."""
-    log_weights = section.log_weights(vocabulary)
-    total = np.logaddexp.reduce(log_weights)
-    log_q = log_weights - total
+def _check_every_class(
+    section: "FixedSection", log_q: NDArray[np.float64], vocabulary: "Vocabulary"
+) -> None:
+    """Refuse a q that leaves a class out."""
     # exp(-745) is the smallest positive float64: below it a class would never be drawn.
-    missing = np.flatnonzero(~(log_q > -745)) if np.isfinite(total) else np.arange(1)
+    missing = np.flatnonzero(log_q <= -745)
     if len(missing):
         label = vocabulary.classes[missing[0]]
         others = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
@@ -125,7 +125,6 @@ def normalised_log_q(section: "FixedSection", vocabulary: "Vocabulary") -> NDArr
             "probability; every class needs some, or its share of the sum is lost; "
             "mix it with uniform (type: mixture), or add the class"
         )
-    return np.asarray(log_q)
 
 
 def _check_distinct_samples(

@@ -39,11 +39,11 @@ class Mixture(FixedProposal):
     type: Literal["mixture"] = "mixture"
     parts: NonEmpty[Part] = Field(_DEFAULT_PARTS, validate_default=True)
 
+    def files(self) -> tuple[str, ...]:
+        """Return the files of all parts."""
+        return tuple(path for part in self.parts for path in part.files())
+
     def log_weights(self, vocabulary: "Vocabulary") -> NDArray[np.float64]:
         """Return ``log sum_m weight_m q_mj`` for each class, summed in log space."""
-        terms = []
-        for part in self.parts:
-            log_weights = part.log_weights(vocabulary)
-            log_total = np.logaddexp.reduce(log_weights)
-            terms.append(np.log(part.weight) + log_weights - log_total)
+        terms = [np.log(part.weight) + part.log_q(vocabulary) for part in self.parts]
         return np.asarray(np.logaddexp.reduce(terms, axis=0))

@@ -20,7 +20,7 @@ class Unigram(FixedProposal):
     """
 
     type: Literal["unigram"] = "unigram"
-    power: float = Field(0.75, ge=0)
+    power: float = Field(0.75, ge=0, le=100)
     smoothing: float = Field(0.0, ge=0)
 
     def log_weights(self, vocabulary: "Vocabulary") -> NDArray[np.float64]:

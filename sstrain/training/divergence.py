@@ -13,8 +13,10 @@ __all__ = ["DivergedError", "LossWatch", "bad_loss", "bad_weights"]
 
 #: Steps over which the loss is averaged.
 _WINDOW = 20
-#: How many times the loss of a uniform guess, log V, that average may be.
+#: How many times the loss of a uniform guess, log V, that average may be ...
 _FACTOR = 20.0
+#: ... and before there are so many steps: a bad start is often made good.
+_EARLY_FACTOR = 1000.0
 
 
 class DivergedError(FailureError):
@@ -29,19 +31,20 @@ class LossWatch:
     """
 
     def __init__(self, num_classes: int) -> None:
-        self.limit = _FACTOR * max(math.log(num_classes), 1.0)
+        self.uniform = max(math.log(num_classes), 1.0)
         self.recent: list[float] = []
 
     def take(self, engine: "Engine", rate: float, loss: float) -> None:
         """Take in a step's loss; raise `DivergedError` if the recent mean is above the limit."""
         self.recent = [*self.recent[-_WINDOW + 1 :], loss]
         mean = sum(self.recent) / len(self.recent)
-        if mean > self.limit:
+        factor = _FACTOR if len(self.recent) == _WINDOW else _EARLY_FACTOR
+        if mean > factor * self.uniform:
             raise _diverged(
                 engine,
                 rate,
                 f"the loss is {mean:.4g} nats, the mean of the last steps, where a "
-                f"uniform guess has {self.limit / _FACTOR:.4g}",
+                f"uniform guess has {self.uniform:.4g}",
             )
 
 

@@ -137,7 +137,8 @@ class Engine:
     def sweep(self) -> None:
         """Apply the pending decay; a run that ends early ends with one too."""
         if self._pending_decay != 1.0:
-            self.model.sweep(self._pending_decay)
+            if self.model.sweep(self._pending_decay):
+                raise bad_weights(self, self.last_rate)
             self._pending_decay = 1.0
 
     def tensors(self) -> "dict[str, Mapping[str, TensorSource]]":

@@ -46,7 +46,7 @@ def _buffers(config: "Config", num_classes: int, datasets: "list[Dataset]") -> i
     """Return the bytes of a step's and an evaluation's scratch arrays."""
     from sstrain.evaluation.exact import scoring_batch_size
 
-    batch = config.training.batch_size
+    batch = min(config.training.batch_size, datasets[0].num_examples)
     evaluation = 4 * scoring_batch_size(num_classes) * num_classes if len(datasets) > 1 else 0
     if config.sampler is None:
         return 4 * batch * num_classes + evaluation
@@ -56,7 +56,7 @@ def _buffers(config: "Config", num_classes: int, datasets: "list[Dataset]") -> i
     if config.sampler.share == "batch":
         step = 4 * width * (batch * row_entries + 2 * batch)
     else:
-        step = 4 * width * 5 * batch + 8 * 17 * num_classes
+        step = 4 * width * 5 * batch + 12 * 16 * num_classes
     return int(step) + evaluation
 
 
@@ -92,11 +92,16 @@ def check_memory(config: "Config", parts: dict[str, int]) -> None:
     )
     raise UserError(
         f"model: does not fit in memory; needs {needed / GIB:.2f} GiB ({listed}); "
-        f"{free / GIB:.2f} GiB are free; " + _ways_out(config)
+        f"{free / GIB:.2f} GiB are free; " + _ways_out(config, parts)
     )
 
 
-def _ways_out(config: "Config") -> str:
+def _ways_out(config: "Config", parts: dict[str, int]) -> str:
+    if "buffers" not in parts:
+        return "free some, or use a machine with more"
+    if parts["buffers"] > sum(parts.values()) / 2:
+        samples = "" if config.sampler is None else "sampler.num_samples or "
+        return f"lower {samples}training.batch_size"
     ways = ["raise data.train.min_feature_count"]
     if "min_count" in type(config.data.train).model_fields:
         ways.append("raise data.train.min_count")

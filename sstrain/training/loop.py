@@ -68,9 +68,9 @@ class Loop:
         self.standing = _Standing()
         steps = engine.steps_per_epoch
         self._log_every = config.training.log_every.in_steps(steps)
-        self._evaluate_every = (
-            config.evaluation.every.in_steps(steps) if splits.validation is not None else None
-        )
+        self._evaluate_every = None
+        if splits.validation is not None and config.evaluation.every is not None:
+            self._evaluate_every = config.evaluation.every.in_steps(steps)
         every = config.checkpoint.every
         self._save_every = None if every.unit == "minutes" else every.in_steps(steps)
         self._save_minutes = every.count if every.unit == "minutes" else None
@@ -131,6 +131,7 @@ class Loop:
             )
         if best or ended or self._save_is_due():
             self._save(best)
+            self._progress.restart_clock()
 
     def _log(self) -> None:
         standing, engine = self.standing, self.engine
@@ -157,6 +158,7 @@ class Loop:
         if best:
             standing.best_log_loss = log_loss
         self._write("eval", split="validation", **figures)
+        self._progress.restart_clock()
         shown = "not finite" if log_loss is None else f"{log_loss:.4f}"
         self._progress.say(
             f"epoch {self.engine.epoch:.2f}: validation log-loss {shown}"
@@ -180,6 +182,7 @@ class Loop:
         self._saved_at = time.monotonic()
 
     def _stop(self, signal_number: int) -> None:
+        self._progress.say("stopping: writing a checkpoint")
         self._save(best=False)
         config = shlex.quote(str(self.checkpoints.folder.parent / "config.yaml"))
         raise StoppedError(

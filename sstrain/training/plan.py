@@ -89,6 +89,7 @@ def _measure(config: "Config", splits: Splits, report: Callable[[str], None]) ->
         result["evaluation_seconds"] = (
             elapsed * splits.validation.num_examples / sample.num_examples
         )
+        assert config.evaluation.every is not None
         every = config.evaluation.every.in_steps(engine.steps_per_epoch)
         evaluations = -(-engine.total_steps // every) * result["evaluation_seconds"]
     result["run_seconds"] = epoch * config.training.epochs + evaluations
@@ -121,7 +122,7 @@ def as_text(result: dict[str, Any]) -> str:
     if "examples_per_second" in result:
         lines += [
             "",
-            "time, measured in the first steps on this machine",
+            "time, measured in the first steps, as busy as this machine is now",
             f"  {result['examples_per_second']:,.0f} examples/s, an epoch in "
             f"{timedelta(seconds=round(result['epoch_seconds']))}, the run in "
             f"{timedelta(seconds=round(result['run_seconds']))}",

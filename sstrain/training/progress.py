@@ -5,10 +5,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Never, Self
-
-if TYPE_CHECKING:
-    pass
+from typing import Never, Self
 
 __all__ = ["Progress"]
 
@@ -70,6 +67,10 @@ class Progress:
             f"epoch {epoch:.2f}, step {step:,}: loss {loss:.3f}, rate {rate:.3g}, "
             f"{speed:,.0f} examples/s, {left} left"
         )
+
+    def restart_clock(self) -> None:
+        """Leave what has passed since the last line out of the speed: it was no training."""
+        self._logged, self._logged_at = self._seen, time.monotonic()
 
     def say(self, text: str) -> None:
         """Show a line, above the bar if there is one."""

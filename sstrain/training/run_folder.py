@@ -15,7 +15,7 @@ from sstrain.training.files import disk_reason, read_json, write_json, write_tex
 from sstrain.training.format import check_format_version
 from sstrain.training.lock import locked
 
-__all__ = ["Run", "RunFolder", "open_run"]
+__all__ = ["Run", "RunFolder", "data_hashes", "open_run"]
 
 
 class RunFolder:
@@ -92,7 +92,7 @@ class RunFolder:
         UserError
             One line for each data file whose SHA-256 is not the one in environment.json.
         """
-        then, now = _hashes(read_json(self.environment)), _hashes(environment)
+        then, now = data_hashes(read_json(self.environment)), data_hashes(environment)
         changed = [path for path in now if now[path] != then.get(path)]
         if changed:
             raise UserError(
@@ -177,7 +177,8 @@ class RunFolder:
                 path.with_name(f".{path.name}.partial").unlink(missing_ok=True)
 
 
-def _hashes(environment: Mapping[str, Any]) -> dict[str, str]:
+def data_hashes(environment: Mapping[str, Any]) -> dict[str, str]:
+    """Return the SHA-256 of each data file that an environment.json names, by path."""
     files = environment.get("data_files")
     entries = [file for file in files if isinstance(file, dict)] if isinstance(files, list) else []
     return {str(entry.get("path")): str(entry.get("sha256")) for entry in entries}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sstrain import kernels
+from sstrain.data.files import describe_file
 from sstrain.data.loading import Splits, load
 from sstrain.errors import FailureError
 from sstrain.training.checkpoints import Checkpoints
@@ -91,7 +92,8 @@ def train(
     threads = prepare_kernels(config, report)
     splits = load(config.data, report)
     engine = build_engine(config, splits)
-    described = environment(threads, splits.files)
+    sampler_files = () if config.sampler is None else config.sampler.files()
+    described = environment(threads, [*splits.files, *map(describe_file, sampler_files)])
     with folder.locked():
         resuming = folder.check(config, resume=resume, overwrite=overwrite)
         if resuming:

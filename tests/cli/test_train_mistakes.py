@@ -131,7 +131,10 @@ def test_a_model_larger_than_memory(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(forecast, "available_memory", lambda: 100)
-    note, line = refused_training(capsys, "optimizer.average_from=1 epoch")
+    (_, line) = refused_training(capsys)
+    assert line.endswith("are free; lower sampler.num_samples or training.batch_size")
+    small = ("sampler.num_samples=1", "training.batch_size=1")
+    note, line = refused_training(capsys, "optimizer.average_from=1 epoch", *small)
     assert "have no feature" in note
     assert line.startswith("model: does not fit in memory; needs ")
     assert "0.00 GiB are free" in line

@@ -13,7 +13,7 @@ positive = st.floats(1e-300, 1e300)
 proposals = st.one_of(
     st.just({"type": "uniform"}),
     st.just({"type": "log_uniform"}),
-    st.fixed_dictionaries({"type": st.just("unigram")}, optional={"power": positive}),
+    st.fixed_dictionaries({"type": st.just("unigram")}, optional={"power": st.floats(0, 100)}),
     st.fixed_dictionaries({"type": st.just("file"), "path": st.sampled_from(["q.tsv", "/q", "ü"])}),
 )
 drawing = st.fixed_dictionaries(
@@ -27,10 +27,10 @@ samplers = st.builds(lambda q, keys: q | keys, proposals | mixtures, drawing)
 optimizers = st.fixed_dictionaries(
     {"type": st.sampled_from(["sgd", "adagrad", "rowwise_adagrad"])},
     optional={
-        "learning_rate": positive,
+        "learning_rate": st.floats(1e-300, 1e3),
         "schedule": st.sampled_from(["constant", "linear", "inverse_sqrt", "cosine"]),
         "warmup": spans,
-        "l2": positive,
+        "l2": st.sampled_from([0.0, 1e-6, 1e-4]),
         "average_from": spans,
     },
 )
@@ -95,20 +95,21 @@ def test_differences_name_the_key_and_both_values(file: Path) -> None:
     new = load(
         file,
         [
-            "optimizer={type: sgd, l2: 0.5}",
+            "optimizer={type: sgd, l2: 0.125}",
             "data.test=null",
             "sampler={type: mixture, parts: [{weight: 1, type: uniform}]}",
         ],
     )
     assert differences(old, new) == [
         "data.test: 0.1 in the run, not given now",
+        "data.split_seed: 0 in the run, not given now",
         "sampler.type: 'unigram' in the run, 'mixture' now",
         "sampler.power: 0.75 in the run, not given now",
         "sampler.smoothing: 0.0 in the run, not given now",
         "optimizer.type: 'adagrad' in the run, 'sgd' now",
         f"optimizer.learning_rate: {old.optimizer.learning_rate} in the run, "
         f"{new.optimizer.learning_rate} now",
-        "optimizer.l2: 0.0 in the run, 0.5 now",
+        "optimizer.l2: 0.0 in the run, 0.125 now",
         "optimizer.initial_accumulator: 6.103515625e-05 in the run, not given now",
         'sampler.parts: not given in the run, [{"weight": 1.0, "type": "uniform"}] now',
         "optimizer.l2_interval: not given in the run, 100 now",

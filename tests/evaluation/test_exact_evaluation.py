@@ -121,7 +121,7 @@ def best(engine: Engine, lines: Sequence[bytes], k: int) -> list[tuple[list[str]
         fitted={"index_base": 1},
     )
     saved = SavedModel(engine.config, vocabulary, engine.model, 11, {})
-    return list(predictions(saved, lines, "lines", k))
+    return list(predictions(saved, lines, "lines", k, print))
 
 
 @pytest.mark.parametrize("k", [1, 5, V, V + 10])

@@ -279,3 +279,25 @@ def test_a_file_that_does_not_parse(text: str, message: str, tmp_path: Path) -> 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none.tsv: cannot read it: No such file"):
         build("file", {"path": str(tmp_path / "none.tsv")})
+
+
+def test_a_file_with_a_byte_order_mark_and_other_spellings_of_numbers(tmp_path: Path) -> None:
+    vocabulary = make_vocabulary(3, D)
+    vocabulary.classes[:] = ["0", "-1", "12"]
+    (tmp_path / "q.tsv").write_text("\ufeff0.0\t1e-1\r\n-1\t.3\r\n1.2e1\t0.6", encoding="utf-8")
+    config = make_config(sampler={"type": "file", "path": str(tmp_path / "q.tsv")})
+    sampler = build_sampler(config.sampler, config.objective, vocabulary)
+    assert sampler is not None
+    np.testing.assert_allclose(np.exp(sampler.table.log_q), [0.1, 0.3, 0.6])
+
+
+def test_a_file_of_other_labels(tmp_path: Path) -> None:
+    (tmp_path / "q.tsv").write_text("other\t1\n")
+    part = {"type": "file", "path": str(tmp_path / "q.tsv")}
+    message = (
+        r"sampler: file gives no class of the training set any probability, class 'c0' for one"
+    )
+    with pytest.raises(UserError, match=message):
+        build("file", {"path": part["path"]})
+    with pytest.raises(UserError, match=message):
+        build("mixture", {"parts": [{"weight": 1, **part}, {"weight": 1, "type": "uniform"}]})

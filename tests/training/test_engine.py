@@ -247,3 +247,19 @@ def test_a_loss_that_is_not_finite_names_its_line(objective: dict[str, Any]) -> 
     with pytest.raises(DivergedError, match=r"the loss of the example in none.svm:\d+ is not"):
         run_to_the_end(engine)
     assert (model.weight == 1).all()
+
+
+def test_a_sweep_that_ruins_the_weights_is_noticed() -> None:
+    engine = make_engine(optimizer={"l2": 0.5, "l2_interval": 1000})
+    engine.step()
+    engine._pending_decay = 1e300
+    with pytest.raises(DivergedError, match=r"a weight is no longer finite"):
+        engine.sweep()
+
+
+def test_a_bad_start_is_given_time_to_recover() -> None:
+    engine = make_engine(objective={"type": "exact"}, optimizer={"learning_rate": 1e-3})
+    model: Any = engine.model
+    model.bias[0, 0] = 200 * np.log(V)
+    losses = [engine.step() for _ in range(12)]
+    assert np.mean(losses) > 20 * np.log(V)

@@ -256,9 +256,11 @@ def test_divergence_leaves_the_last_good_checkpoint(tmp_path: Path) -> None:
         run.to_the_end()
     last = run.checkpoints.linked("last")
     assert last is not None
-    rate = 1e4 * (last + 1) / 30
+    rate, epoch = 1e4 * (last + 1) / 30, last // run.engine.steps_per_epoch + 1
     message = str(caught.value)
-    assert message.startswith(f"diverged at step {last + 1} (epoch 1), learning rate {rate:.4g}: ")
+    assert message.startswith(
+        f"diverged at step {last + 1} (epoch {epoch}), learning rate {rate:.4g}: "
+    )
     assert message.endswith(f"the last good checkpoint is {run.checkpoints.find(last)}")
     assert Run(tmp_path, validated=False, optimizer=optimizer).resumed()
 

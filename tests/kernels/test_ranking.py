@@ -1,0 +1,37 @@
+"""Ranks and log-partitions of score rows."""
+
+import numpy as np
+from reference.metrics import rank
+from reference.softmax import log_partition
+
+from sstrain import kernels
+
+
+def test_rows_against_the_references() -> None:
+    rng = np.random.default_rng(3)
+    scores = rng.integers(-3, 4, (40, 700)).astype(np.float32)
+    targets = rng.integers(-1, 700, 40).astype(np.int32)
+    logs, ranks, highest = np.empty(40), np.empty(40, np.int64), np.empty(40, np.float32)
+    kernels.evaluate_rows(scores, targets, logs, ranks, highest)
+    for i, row in enumerate(scores.astype(float)):
+        expected = rank(row, int(targets[i]))
+        assert ranks[i] == (701 if np.isinf(expected) else expected)
+        np.testing.assert_allclose(logs[i], log_partition(row), rtol=1e-6)
+        assert highest[i] == row.max()
+
+
+def test_scores_that_are_not_finite_are_misses() -> None:
+    scores = np.array([[0, np.nan, 1], [np.inf, 0, 0]], np.float32)
+    ranks = np.empty(2, np.int64)
+    targets = np.array([2, 0], np.int32)
+    kernels.evaluate_rows(scores, targets, np.empty(2), ranks, np.empty(2, np.float32))
+    assert ranks.tolist() == [4, 4]
+
+
+def test_the_log_partition_of_a_million_classes() -> None:
+    scores = np.random.default_rng(0).normal(size=(1, 10**6)).astype(np.float32)
+    logs = np.empty(1)
+    no_target = np.array([-1], np.int32)
+    kernels.evaluate_rows(scores, no_target, logs, np.empty(1, np.int64), np.empty(1, np.float32))
+    expected = log_partition(scores[0].astype(float))
+    assert abs(np.expm1(logs[0] - expected)) < 1e-6
