@@ -252,7 +252,7 @@ def test_a_loss_that_is_not_finite_names_its_line(objective: dict[str, Any]) -> 
 def test_a_sweep_that_ruins_the_weights_is_noticed() -> None:
     engine = make_engine(optimizer={"l2": 0.5, "l2_interval": 1000})
     engine.step()
-    engine._pending_decay = 1e300
+    engine._pending_decay = float("nan")
     with pytest.raises(DivergedError, match=r"a weight is no longer finite"):
         engine.sweep()
 
