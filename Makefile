@@ -3,13 +3,14 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := runs/quickstart
+COMPARISON := runs/compare_small
 PYTEST_FLAGS ?= -n 2
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: help demo test lint clean
 
 help:
-	@echo "make demo    install, train on the King James Bible, evaluate, predict (a few minutes)"
+	@echo "make demo    install, train on the King James Bible, evaluate, predict, compare samplers (some minutes)"
 	@echo "make test    install what the tests need, and run them"
 	@echo "make lint    ruff check, ruff format --check, mypy --strict"
 	@echo "make clean   remove the virtual environment and caches; runs/ stays"
@@ -26,9 +27,13 @@ demo: $(VENV)/installed
 		echo "$$prompt" | $(VENV)/bin/sstrain predict $(RUN) - --top-k 5 || exit $$?; \
 	done
 	@echo
+	@echo "Which proposal, and how many samples? A small comparison:"
+	$(VENV)/bin/sstrain compare-samplers --config configs/compare_small.yaml --output $(COMPARISON) --overwrite
+	@echo
 	@echo "The run:      $(RUN)"
 	@echo "Its metrics:  $(RUN)/metrics.jsonl"
 	@echo "Its picture:  $(RUN)/loss.png"
+	@echo "The report:   $(COMPARISON)/report.html"
 
 test: $(VENV)/installed-dev
 	$(VENV)/bin/python -m pytest $(PYTEST_FLAGS)

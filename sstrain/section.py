@@ -142,4 +142,6 @@ def merged(name: str, first: type[Section], second: type[Section]) -> type[Secti
 def one_of(sections: Iterable[type[Section]]) -> Any:
     """Return the type of a key that holds one of several sections, by its discriminator."""
     members = tuple(sections)
+    if len(members) == 1:
+        return members[0]
     return Annotated[Union[members], Field(discriminator=members[0].discriminator)]  # noqa: UP007

@@ -22,6 +22,7 @@ PLACES = {
     "training": 4,
     "evaluation": 4,
     "comparison": 4,
+    "diagnostics": 4,
     "config": 3,
     "models": 2,
     "objectives": 2,

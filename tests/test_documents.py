@@ -39,13 +39,15 @@ def test_the_sampler_of_the_readme_is_a_proposal() -> None:
 
 def test_the_readme_shows_commands_that_exist(capsys: pytest.CaptureFixture[str]) -> None:
     main(["--help"])
-    commands = re.findall(r"^  (\w+) ", capsys.readouterr().out, re.MULTILINE)
-    shown = re.findall(r"\bsstrain (\w+) ", "".join(blocks("console")))
+    commands = re.findall(r"^  ([\w-]+) ", capsys.readouterr().out, re.MULTILINE)
+    shown = re.findall(r"\bsstrain ([\w-]+) ", "".join(blocks("console")))
     assert shown
     assert set(shown) <= set(commands)
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/derivation.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", "docs/comparison.md", "docs/derivation.md"]
+)
 def test_links_lead_somewhere(name: str) -> None:
     page = ROOT / name
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):

@@ -18,8 +18,8 @@ INTERRUPTED = 130
 
 class _Commands(LazyGroup):
     modules: ClassVar[dict[str, str]] = {
-        name: f"sstrain.cli.{name}"
-        for name in ("train", "eval", "predict", "plan", "config", "data")
+        name: f"sstrain.cli.{name.replace('-', '_')}"
+        for name in ("train", "eval", "predict", "compare-samplers", "plan", "config", "data")
     }
 
 

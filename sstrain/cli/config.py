@@ -24,8 +24,17 @@ def command() -> None:
 def check(file: Path, overrides: tuple[str, ...]) -> None:
     """Name every mistake in a config, or call it valid."""
     from sstrain.config import load, notes
+    from sstrain.config.comparison_loading import (
+        comparison_notes,
+        holds_comparison,
+        load_comparison,
+    )
 
-    for note in notes(load(file, overrides)):
+    if holds_comparison(file):
+        found = comparison_notes(load_comparison(file, overrides))
+    else:
+        found = notes(load(file, overrides))
+    for note in found:
         click.echo(note, err=True)
     click.echo(f"{file}: valid")
 
@@ -36,13 +45,25 @@ def check(file: Path, overrides: tuple[str, ...]) -> None:
 def show(file: Path, overrides: tuple[str, ...]) -> None:
     """Print a config with every default written out."""
     from sstrain.config import load, resolved_yaml
+    from sstrain.config.comparison_loading import (
+        comparison_yaml,
+        holds_comparison,
+        load_comparison,
+    )
 
-    click.echo(resolved_yaml(load(file, overrides)), nl=False)
+    if holds_comparison(file):
+        click.echo(comparison_yaml(load_comparison(file, overrides)), nl=False)
+    else:
+        click.echo(resolved_yaml(load(file, overrides)), nl=False)
 
 
 @command.command()
-def schema() -> None:
+@click.option("--comparison", is_flag=True, help="That of compare-samplers' config.")
+def schema(comparison: bool) -> None:
     """Print the JSON Schema of a config."""
+    from sstrain.config.comparison import Comparison
     from sstrain.config.schema import config_schema
+    from sstrain.config.sections import Config
 
-    click.echo(json.dumps(config_schema(), indent=2, ensure_ascii=False))
+    schema = config_schema(Comparison if comparison else Config)
+    click.echo(json.dumps(schema, indent=2, ensure_ascii=False))

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from sstrain.config.hints import about_key, closest
 from sstrain.config.problems import Problem, got
+from sstrain.config.sections import Config
 from sstrain.config.shapes import any_of, choices, describe, element, holds_paths, sections, tags
 from sstrain.config.tree import Key, Node
 from sstrain.section import Section
@@ -33,10 +34,13 @@ class Assembler:
     ----------
     problems : list of Problem
         Every mistake is added to it.
+    root : type of Section
+        The whole config, for hints.
     """
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[Problem], root: type[Section] = Config) -> None:
         self._problems = problems
+        self._root = root
 
     def values(
         self, kind: type[Section], node: Node, key: Key = (), siblings: Sequence[type[Section]] = ()
@@ -47,7 +51,9 @@ class Assembler:
         """
         for name in node.value.keys() - kind.model_fields.keys():
             child = node.value[name]
-            text = f"unknown key; {got(child.plain())}; {about_key(name, kind, siblings)}"
+            text = (
+                f"unknown key; {got(child.plain())}; {about_key(name, kind, siblings, self._root)}"
+            )
             self._problems.append(Problem(child.place, (*key, name), text))
         values: dict[str, Any] = {}
         for name, field in kind.model_fields.items():

@@ -67,6 +67,13 @@ def _nothing_to_train_on(config: Config) -> Conflict | None:
     return Conflict(("data", "test"), problem, "expected a sum below 1")
 
 
+def _diagnostics_unused(config: Config) -> Conflict | None:
+    if config.diagnostics is None or config.objective.sampled:
+        return None
+    problem = f"objective {config.objective.type} samples no gradient to compare"
+    return Conflict(("diagnostics",), problem, "remove the section, or --set diagnostics=null")
+
+
 Check = Callable[[Config], Conflict | None]
 
 #: Each check with the keys that it reads: it is left out while one of them has a mistake.
@@ -77,6 +84,7 @@ CHECKS: dict[Check, tuple[str, ...]] = {
     _decay_too_strong: ("optimizer", "model"),
     _patience_unused: ("training", "data"),
     _nothing_to_train_on: ("data",),
+    _diagnostics_unused: ("diagnostics", "objective"),
 }
 
 

@@ -7,7 +7,7 @@ from sstrain.config.shapes import sections, tags
 from sstrain.config.tree import Node
 from sstrain.data import HeldOutSource
 
-__all__ = ["DEFAULT_SAMPLER", "complete", "default_types"]
+__all__ = ["DEFAULT_SAMPLER", "complete", "complete_type", "default_types"]
 
 #: The proposal of a sampled objective where the config has none.
 DEFAULT_SAMPLER = "unigram"
@@ -20,14 +20,19 @@ def complete(root: Node) -> None:
     the reading options that it does not give itself, places included.
     """
     for name, tag in default_types().items():
-        node = root.get((name,))
-        if node and isinstance(node.value, dict) and not _given(node, "type"):
-            node.value["type"] = Node(tag, node.place)
+        if node := root.get((name,)):
+            complete_type(node, tag)
     train = root.get(("data", "train"))
     for split in ("validation", "test"):
         held_out = root.get(("data", split))
         if train and held_out and isinstance(held_out.value, dict):
             _inherit(train, held_out)
+
+
+def complete_type(node: Node, tag: str) -> None:
+    """Write a type into a section that has none, in place."""
+    if isinstance(node.value, dict) and not _given(node, "type"):
+        node.value["type"] = Node(tag, node.place)
 
 
 def default_types() -> dict[str, Any]:

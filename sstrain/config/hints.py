@@ -17,7 +17,12 @@ def closest(word: object, known: Sequence[object]) -> str:
     return f"did you mean {found[0]!r}?" if found else ""
 
 
-def about_key(name: str, section: type[Section], siblings: Sequence[type[Section]]) -> str:
+def about_key(
+    name: str,
+    section: type[Section],
+    siblings: Sequence[type[Section]],
+    root: type[Section] = Config,
+) -> str:
     """Return what may be meant by a key that a section has not.
 
     Parameters
@@ -28,13 +33,17 @@ def about_key(name: str, section: type[Section], siblings: Sequence[type[Section
         The section that it was given to.
     siblings : sequence of type of Section
         The sections that may stand in the same place, the given one among them.
+    root : type of Section
+        The whole config, whose other sections may have the key.
     """
     owners = [tag for other in siblings if name in other.model_fields for tag in tags(other)]
     if owners:
         return f"{name} is a key of {section.discriminator}: {any_of(owners)}"
     known = list(section.model_fields)
     hints = [closest(name, known)]
-    homes = sorted({dotted(key) or "the top level" for key in _homes(name, Config, ())})
+    homes = sorted({dotted(key) for key in _homes(name, root, ())})
+    if name in root.model_fields:
+        homes = ["the top level"]
     if homes:
         hints.append(f"{name} is a key of {any_of(homes)}")
     return "; ".join(filter(None, hints)) or f"expected {any_of(known)}"

@@ -11,11 +11,12 @@ from sstrain.config.overrides import override
 from sstrain.config.problems import Problem, got
 from sstrain.config.resolution import resolve
 from sstrain.config.sections import Config
-from sstrain.config.tree import Node, Place
+from sstrain.config.tree import Key, Node, Place
 from sstrain.config.yaml import parse
 from sstrain.errors import UserError
+from sstrain.section import Section
 
-__all__ = ["load"]
+__all__ = ["assemble", "is_comparison", "load", "messages", "read"]
 
 #: A larger file is no config, and would take long to read as one.
 _MOST_BYTES = 256 * 1024
@@ -43,24 +44,48 @@ def load(path: Path | str, overrides: Sequence[str] = (), output: str | None = N
         With one message for each mistake, in the order of the file.
     """
     problems: list[Problem] = []
-    root = _read(path, problems)
+    root = read(path, problems)
     config = None
-    if root is not None:
+    if root is not None and is_comparison(root):
+        found = "found base, the key of a comparison"
+        advice = "expected a train config; a comparison is run by sstrain compare-samplers"
+        problems.append(Problem(root.value["base"].place, ("base",), f"{found}; {advice}"))
+    elif root is not None:
         override(root, overrides, output, problems)
         complete(root)
-        config = _assemble(root, problems)
+        config = assemble(root, problems)
     if problems or config is None:
-        raise UserError(*_messages(problems))
+        raise UserError(*messages(problems))
     return resolve(config, name=Path(path).stem)
 
 
-def _read(path: Path | str, problems: list[Problem]) -> Node | None:
+def is_comparison(root: Node) -> bool:
+    """Tell whether a config is a comparison's rather than a run's."""
+    return root.get(("base",)) is not None and root.get(("data",)) is None
+
+
+def read(path: Path | str, problems: list[Problem], needs: str = "data") -> Node | None:
+    """Return a file's values with their places, or None if it is no mapping in YAML.
+
+    Parameters
+    ----------
+    path : Path or str
+    problems : list of Problem
+        Every mistake is added to it.
+    needs : str
+        A key that it should hold, for the message about a file that holds nothing.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read as text.
+    """
     text = _text(path)
     origin = Place(0, 1, 1, str(path), os.path.dirname(os.path.abspath(path)))
     root = parse(text, origin, problems)
     if root is not None and not isinstance(root.value, dict):
         found = "empty" if root.value is None else f"no mapping; {got(root.plain())}"
-        problems.append(Problem(root.place, (), f"{found}; expected a config with the key data"))
+        problems.append(Problem(root.place, (), f"{found}; expected a config with the key {needs}"))
         return None
     return root
 
@@ -83,21 +108,42 @@ def _text(path: Path | str) -> str:
     return text
 
 
-def _assemble(root: Node, problems: list[Problem]) -> Config | None:
-    assembler = Assembler(problems)
-    values = assembler.values(Config, root)
-    config = assembler.build(Config, values, root)
-    wrong = {str(problem.key[0]) for problem in problems if problem.key}
+def assemble(
+    root: Node, problems: list[Problem], above: Key = (), kind: type[Section] = Config
+) -> Config | None:
+    """Return the config of a node, or None; every mistake is added to ``problems``.
+
+    Parameters
+    ----------
+    root : Node
+        A train config.
+    problems : list of Problem
+    above : tuple
+        Where it stands in a larger config.
+    kind : type of Section
+        The larger config, for hints.
+    """
+    assembler = Assembler(problems, kind)
+    values = assembler.values(Config, root, above)
+    config = assembler.build(Config, values, root, above)
+    depth = len(above)
+    wrong = {str(p.key[depth]) for p in problems if p.key[:depth] == above and p.key[depth:]}
     draft = config or Config.model_construct(**values)
     for key, text, advice in conflicts(draft, wrong):
         node = root.nearest(key)
-        problems.append(Problem(node.place, key, f"{text}; {got(node.plain())}; {advice}"))
+        text = f"{text}; {got(node.plain())}; {advice}"
+        problems.append(Problem(node.place, (*above, *key), text))
     return config
 
 
-def _messages(problems: list[Problem]) -> list[str]:
+def messages(problems: list[Problem]) -> list[str]:
     """Return each message once: sections may share a value, and so its mistake."""
     once: dict[tuple[object, ...], str] = {}
-    for problem in sorted(problems, key=lambda problem: problem.place):
+    for problem in sorted(problems, key=_order):
         once.setdefault((problem.place, problem.key[-1:], problem.text), str(problem))
     return list(once.values())
+
+
+def _order(problem: Problem) -> tuple[int, str, int, int]:
+    place = problem.place
+    return place.option, place.source, place.line, place.column

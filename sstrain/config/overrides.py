@@ -1,7 +1,7 @@
 """Values given on the command line, put in the place of those of the file."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from sstrain.config.problems import Problem, got
@@ -12,7 +12,11 @@ __all__ = ["override"]
 
 
 def override(
-    root: Node, settings: Sequence[str], output: str | None, problems: list[Problem]
+    root: Node,
+    settings: Sequence[str],
+    output: str | None,
+    problems: list[Problem],
+    expand: Callable[[Node, Key], None] = lambda root, key: None,
 ) -> None:
     """Put values into a config, in the order given; ``output`` comes last.
 
@@ -27,6 +31,9 @@ def override(
         The value of ``output`` as text.
     problems : list of Problem
         Mistakes are added to it.
+    expand : callable
+        Called before the value of a key is put in, with the config and the key, to put what a
+        path stands for in its place.
     """
     for option, setting in enumerate(settings, start=1):
         place = Place(option, 1, 1, "--set", os.getcwd())
@@ -40,8 +47,10 @@ def override(
         elif (node := parse(text, place, problems, key)) is None:
             hint = f"{problems[-1].text}; {got(text)}; put the value in quotes of its own"
             problems[-1] = replace(problems[-1], text=hint)
-        elif problem := _put(root, key, node):
-            problems.append(Problem(place, key, problem))
+        else:
+            expand(root, key)
+            if problem := _put(root, key, node):
+                problems.append(Problem(place, key, problem))
     if output is not None:
         place = Place(len(settings) + 1, 1, 1, "--output", os.getcwd())
         _put(root, ("output",), Node(output, place))

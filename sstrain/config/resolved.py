@@ -9,7 +9,7 @@ from sstrain.config.problems import shown
 from sstrain.config.sections import Config, Evaluation
 from sstrain.config.yaml import dump
 
-__all__ = ["differences", "notes", "read_resolved", "resolved_yaml"]
+__all__ = ["changes", "differences", "notes", "read_resolved", "resolved_yaml"]
 
 #: What a run that goes on may have otherwise than the run that began.
 _FREE = ("output.", "training.threads.", "checkpoint.")
@@ -38,10 +38,18 @@ def differences(old: Config, new: Config) -> list[str]:
 
     The output folder, the number of threads and when checkpoints are written may differ.
     """
-    before, after = (dict(_flat(c.model_dump(exclude_none=True))) for c in (old, new))
-    keys = [key for key in {**before, **after} if not f"{key}.".startswith(_FREE)]
+    before, after = (c.model_dump(exclude_none=True) for c in (old, new))
+    return changes(before, after, _FREE, "run")
+
+
+def changes(
+    old: dict[str, Any], new: dict[str, Any], free: tuple[str, ...], kind: str
+) -> list[str]:
+    """Return a line for each key whose value changed, but those that start with one of ``free``."""
+    before, after = dict(_flat(old)), dict(_flat(new))
+    keys = [key for key in {**before, **after} if not f"{key}.".startswith(free)]
     return [
-        f"{key}: {_shown(before, key)} in the run, {_shown(after, key)} now"
+        f"{key}: {_shown(before, key)} in the {kind}, {_shown(after, key)} now"
         for key in keys
         if before.get(key, _ABSENT) != after.get(key, _ABSENT)
     ]

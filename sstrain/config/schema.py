@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from typing import Any
+from typing import Any, cast
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
@@ -11,6 +11,8 @@ from sstrain.config.completion import default_types
 from sstrain.config.sections import Config
 from sstrain.config.shapes import sections, tags
 from sstrain.data import HeldOutSource
+from sstrain.objectives import SampledObjectiveSection
+from sstrain.samplers import ComparedSampler
 from sstrain.section import Section, Span
 
 __all__ = ["config_schema"]
@@ -44,7 +46,11 @@ def _untagged() -> set[type[Section]]:
     """Return the sections whose ``type`` or ``format`` may be left out."""
     fields = Config.model_fields
     kinds = [kind for name in default_types() for kind in sections(fields[name].annotation)]
-    return {*kinds, *sections(HeldOutSource)}
+    compared = [
+        *sections(cast(Any, ComparedSampler)),
+        *sections(cast(Any, SampledObjectiveSection)),
+    ]
+    return {*kinds, *sections(HeldOutSource), *compared}
 
 
 def _comments(section: type[Any]) -> dict[str, str]:
@@ -62,7 +68,10 @@ def _comments(section: type[Any]) -> dict[str, str]:
     return found
 
 
-def config_schema() -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of a train config."""
-    schema = Config.model_json_schema(schema_generator=_Generator)
+def config_schema(kind: type[Section] = Config) -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of a train config, or of another kind."""
+    schema = kind.model_json_schema(schema_generator=_Generator)
+    if "base" in schema["properties"]:
+        # The file may name a train config in its place.
+        schema["properties"]["base"] = {"anyOf": [{"type": "string"}, schema["properties"]["base"]]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

@@ -14,7 +14,15 @@ from sstrain.optim.adagrad import AdaGrad
 from sstrain.samplers import SamplerSection
 from sstrain.section import FilePath, Interval, IntervalOrMinutes, NonEmpty, Section, Span
 
-__all__ = ["Checkpoint", "Config", "Data", "Evaluation", "Training"]
+__all__ = [
+    "Checkpoint",
+    "Config",
+    "Data",
+    "DiagnosticSample",
+    "Diagnostics",
+    "Evaluation",
+    "Training",
+]
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
@@ -64,6 +72,22 @@ class Checkpoint(Section):
     keep: int = Field(2, ge=1)
 
 
+class DiagnosticSample(Section):
+    """On what the sampled gradient is compared with the exact one."""
+
+    #: At least so many training examples, in whole batches.
+    examples: int = Field(128, ge=1)
+    #: Draws of candidates for each batch.
+    draws: int = Field(512, ge=32)
+
+
+class Diagnostics(DiagnosticSample):
+    """Comparisons of the sampled gradient with the exact one while a run trains."""
+
+    #: Between two comparisons.
+    every: Interval = Span(1, "epochs")
+
+
 class Config(Section):
     """A train config."""
 
@@ -80,3 +104,5 @@ class Config(Section):
     training: Training = Training()
     evaluation: Evaluation = Evaluation()
     checkpoint: Checkpoint = Checkpoint()
+    #: The sampled gradient beside the exact one, measured while the run trains; not by default.
+    diagnostics: Diagnostics | None = None

@@ -15,7 +15,7 @@ from sstrain.models.base import Layout
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["evaluate", "predict_all", "scoring_batch_size"]
+__all__ = ["all_figures", "evaluate", "predict_all", "scoring_batch_size"]
 
 #: Scores held at once: 16 MiB of float32.
 _SCORES = 1 << 22
@@ -79,6 +79,13 @@ def evaluate(
     The log-loss is that of the full softmax, whatever the model was trained with.
     """
     predictions = predict_all(model, dataset, vocabulary, advance)
+    return all_figures(predictions, dataset, vocabulary, top_k)
+
+
+def all_figures(
+    predictions: Predictions, dataset: Dataset, vocabulary: Vocabulary, top_k: Sequence[int]
+) -> dict[str, Any]:
+    """Return the figures of predictions that have been made; see `evaluate`."""
     bands = band_of_class(vocabulary.class_counts)
     # The last row stands for unknown labels (target -1), which belong to no band.
     band_of_target = np.append(bands, np.int8(-1))[predictions.targets]

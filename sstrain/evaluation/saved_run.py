@@ -9,7 +9,7 @@ from sstrain.data.loading import load_split, read_held_out
 from sstrain.errors import UserError
 from sstrain.evaluation.exact import evaluate
 from sstrain.progress import bar
-from sstrain.training.run_folder import data_hashes
+from sstrain.training.output_folder import data_hashes
 from sstrain.training.saved import SavedModel, load_model
 
 if TYPE_CHECKING:

@@ -23,6 +23,16 @@ from .dense_exact import dense_row_rates as dense_row_rates
 from .dense_exact import dense_score_all as dense_score_all
 from .dense_exact import dense_sweep as dense_sweep
 from .dense_exact import dense_update_all as dense_update_all
+from .diagnostics import SampledGradients as SampledGradients
+from .diagnostics import add_error_squares as add_error_squares
+from .diagnostics import add_negatives as add_negatives
+from .diagnostics import effective_sample_sizes as effective_sample_sizes
+from .diagnostics import example_products as example_products
+from .diagnostics import gather_scores as gather_scores
+from .diagnostics import merge_hits as merge_hits
+from .diagnostics import projected_product as projected_product
+from .diagnostics import squared_norm_of_mean as squared_norm_of_mean
+from .diagnostics import squared_norm_of_mean_by_feature as squared_norm_of_mean_by_feature
 from .drawing import Candidates as Candidates
 from .drawing import draw_each as draw_each
 from .drawing import draw_shared as draw_shared
@@ -32,6 +42,7 @@ from .encoding import encode_rows as encode_rows
 from .exact import exact_losses as exact_losses
 from .exact import merge_log_partition as merge_log_partition
 from .importance import importance_gradient as importance_gradient
+from .importance_moments import importance_moments as importance_moments
 from .numbering import number_keys as number_keys
 from .numbering import renumber as renumber
 from .ranking import evaluate_rows as evaluate_rows

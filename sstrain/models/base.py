@@ -87,8 +87,11 @@ class Layout(Protocol):
     ) -> int:
         """Apply the exact gradient; the pass's exponentials are used up."""
 
-    def score_all(self, batch: "Batch") -> Float32:
-        """Return the scores of all classes, float32 [B, V], by the average if there is one."""
+    def score_all(self, batch: "Batch", averaged: bool = True) -> Float32:
+        """Return the scores of all classes, float32 [B, V], by the average if there is one.
+
+        With ``averaged=False`` they are those of the live weights, which steps work on.
+        """
 
     def sweep(self, factor: float) -> int:
         """Multiply all weights but the bias by the pending decay."""

@@ -195,14 +195,17 @@ class DenseModel:
             *tables, batch.arrays, batch.num_features, forward.exponentials, rates
         )
 
-    def score_all(self, batch: "Batch") -> NDArray[np.float32]:
-        """Return the scores of all classes, float32 [B, V], by the average if there is one."""
+    def score_all(self, batch: "Batch", averaged: bool = True) -> NDArray[np.float32]:
+        """Return the scores of all classes, float32 [B, V], by the average if there is one.
+
+        With ``averaged=False`` they are those of the live weights, which steps work on.
+        """
         scores = self._buffers.float32("all_scores", batch.size, self.weight.shape[1])
         kernels.dense_score_all(
             self.weight,
             self.bias,
-            kernel_average(self._average),
-            kernel_average(self._bias_average),
+            kernel_average(self._average if averaged else None),
+            kernel_average(self._bias_average if averaged else None),
             batch.arrays,
             scores,
         )

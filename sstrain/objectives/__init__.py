@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from sstrain.objectives.base import Objective
+from sstrain.objectives.base import Objective, SampledObjective
 from sstrain.objectives.exact import Exact
 from sstrain.objectives.importance import Importance
 from sstrain.section import one_of
 
-__all__ = ["OBJECTIVES", "Objective", "ObjectiveSection"]
+__all__ = ["OBJECTIVES", "Objective", "ObjectiveSection", "SampledObjectiveSection"]
 
 OBJECTIVES: dict[str, type[Objective]] = {
     "exact": Exact,
@@ -16,5 +16,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
 
 if TYPE_CHECKING:
     ObjectiveSection = Objective
+    SampledObjectiveSection = SampledObjective
 else:
     ObjectiveSection = one_of(OBJECTIVES.values())
+    SampledObjectiveSection = one_of(kind for kind in OBJECTIVES.values() if kind.sampled)

@@ -1,6 +1,7 @@
 """What every objective has in common."""
 
 from abc import abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -11,7 +12,7 @@ from sstrain.section import Section
 if TYPE_CHECKING:
     from sstrain.kernels import Candidates
 
-__all__ = ["Float32", "Objective", "SampledObjective"]
+__all__ = ["Float32", "Moments", "Objective", "SampledObjective"]
 
 Float32 = NDArray[np.float32]
 
@@ -30,10 +31,37 @@ class Objective(Section):
         return False
 
 
+@dataclass(frozen=True)
+class Moments:
+    """Exact expectations over the draws, at given scores.
+
+    Attributes
+    ----------
+    errors : float64 array of shape [B, V]
+        The bias of each example's own score gradient (unweighted).
+    negatives_variance, target_variance : float64 arrays of shape [B]
+        The variances of the score gradient, summed over all classes but the target, and of it.
+    log_bias, log_variance : float64 arrays of shape [B]
+        Of log Z~.
+    partition_variance : float64 array of shape [B]
+        Var(Z~) / Z^2.
+    """
+
+    errors: NDArray[np.float64]
+    negatives_variance: NDArray[np.float64]
+    target_variance: NDArray[np.float64]
+    log_bias: NDArray[np.float64]
+    log_variance: NDArray[np.float64]
+    partition_variance: NDArray[np.float64]
+
+
 class SampledObjective(Objective):
     """A loss of the target's score and of drawn candidates' scores."""
 
     sampled: ClassVar[bool] = True
+
+    #: Whether loss and target's score add up to the log of an estimate of Z.
+    estimates_partition: ClassVar[bool] = False
 
     @abstractmethod
     def gradient(
@@ -67,3 +95,23 @@ class SampledObjective(Objective):
         int
             How many losses are not finite.
         """
+
+    def moments(
+        self,
+        scores: Float32,
+        targets: NDArray[np.int32],
+        log_q: NDArray[np.float64],
+        num_samples: int,
+    ) -> Moments | None:
+        """Return exact expectations over independent draws; None where no closed form is known.
+
+        Parameters
+        ----------
+        scores : float32 array of shape [B, V]
+            Of all classes.
+        targets : int32 array of shape [B]
+        log_q : float64 array of shape [1, V] or [B, V]
+        num_samples : int
+            K.
+        """
+        return None

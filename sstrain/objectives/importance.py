@@ -1,12 +1,12 @@
 """Importance-sampled softmax: the target exactly, the other classes by draws from q."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sstrain import kernels
-from sstrain.objectives.base import Float32, SampledObjective
+from sstrain.objectives.base import Float32, Moments, SampledObjective
 
 if TYPE_CHECKING:
     from sstrain.kernels import Candidates
@@ -20,6 +20,8 @@ class Importance(SampledObjective):
     """
 
     type: Literal["importance"] = "importance"
+
+    estimates_partition: ClassVar[bool] = True
 
     #: What becomes of a draw that equals the target: left out, kept in the sum, or drawn again
     #: from q restricted to the other classes (needs ``share: example``).
@@ -46,3 +48,16 @@ class Importance(SampledObjective):
         return kernels.importance_gradient(
             target_scores, scores, candidates, hits, keep, weights, losses, d_targets, d_scores
         )
+
+    def moments(
+        self,
+        scores: Float32,
+        targets: NDArray[np.int32],
+        log_q: NDArray[np.float64],
+        num_samples: int,
+    ) -> Moments:
+        """Return exact expectations over independent draws; equations (33) to (38)."""
+        hits = ("drop", "keep", "resample").index(self.accidental_hits)
+        errors, figures = np.empty(scores.shape), np.empty((len(targets), 5))
+        kernels.importance_moments(scores, targets, log_q, num_samples, hits, errors, figures)
+        return Moments(errors, *figures.T)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from sstrain.samplers.base import Drawing, FixedProposal, Proposal
+from sstrain.samplers.base import Drawing, FixedProposal, Proposal, Sharing
 from sstrain.samplers.mixture import Mixture
 from sstrain.samplers.table import FIXED
 from sstrain.section import merged, one_of
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PROPOSALS",
+    "ComparedSampler",
     "Drawing",
     "FixedProposal",
     "Proposal",
@@ -30,6 +31,16 @@ if TYPE_CHECKING:
 else:
     SamplerSection = one_of(
         merged(f"{proposal.__name__}Sampler", proposal, Drawing) for proposal in PROPOSALS.values()
+    )
+
+
+if TYPE_CHECKING:
+
+    class ComparedSampler(Sharing, Proposal):
+        """One of the ``samplers:`` of a comparison: a sampler section but for ``num_samples``."""
+else:
+    ComparedSampler = one_of(
+        merged(f"Compared{proposal.__name__}", proposal, Sharing) for proposal in PROPOSALS.values()
     )
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sstrain.data.vocabulary import Vocabulary
     from sstrain.samplers.fixed import FixedSampler
 
-__all__ = ["Drawing", "FixedProposal", "Proposal"]
+__all__ = ["Drawing", "FixedProposal", "Proposal", "Sharing"]
 
 
 class Proposal(Section):
@@ -85,12 +85,21 @@ class FixedProposal(Proposal):
         return FixedSampler(cast("FixedSection", self), vocabulary, exclude_targets)
 
 
-class Drawing(Section):
-    """How candidates are drawn, whatever the proposal."""
+class Sharing(Section):
+    """How candidates are drawn, whatever the proposal and their number."""
 
-    num_samples: int = Field(64, ge=1)
     share: Literal["batch", "example"] = "batch"
     replacement: bool = True
+
+
+class NumSamples(Section):
+    """How many candidates are drawn."""
+
+    num_samples: int = Field(64, ge=1)
+
+
+class Drawing(Sharing, NumSamples):
+    """How candidates are drawn, whatever the proposal."""
 
 
 if TYPE_CHECKING:

@@ -82,9 +82,9 @@ class FixedSampler:
         )
         return out
 
-    def log_prob(self, classes: NDArray[np.int32]) -> NDArray[np.float64]:
-        """Return log q of each class."""
-        return self.table.log_q[classes]
+    def log_prob(self, batch: "Batch") -> NDArray[np.float64]:
+        """Return log q of every class, for each example or once for all: float64 [1 or B, V]."""
+        return self.table.log_q[np.newaxis]
 
     def tensors(self) -> dict[str, NDArray[np.float64] | NDArray[np.int32]]:
         """Return the arrays that a checkpoint keeps."""

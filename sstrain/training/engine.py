@@ -36,10 +36,15 @@ class Engine:
     dataset : Dataset
         The training split.
     vocabulary : Vocabulary
+    total_steps : int, optional
+        After which the run ends, in the place of the config's epochs.
 
     Attributes
     ----------
     model : Layout
+    sampler : FixedSampler or None
+    num_features : int
+        D.
     done : int
         Steps done.
     total_steps, steps_per_epoch : int
@@ -47,16 +52,25 @@ class Engine:
         Seen so far.
     """
 
-    def __init__(self, config: "Config", dataset: "Dataset", vocabulary: "Vocabulary") -> None:
+    def __init__(
+        self,
+        config: "Config",
+        dataset: "Dataset",
+        vocabulary: "Vocabulary",
+        total_steps: int | None = None,
+    ) -> None:
         self.config = config
         self.dataset = dataset
+        self.num_features = vocabulary.num_features
         self.sampler = build_sampler(config.sampler, config.objective, vocabulary)
         self.model = config.model.build(vocabulary, config.optimizer)
         self._take_step: Step = self._build_step(vocabulary.num_classes)
         self._reader = BatchReader(dataset, vocabulary.num_features)
         self._watch = LossWatch(vocabulary.num_classes)
         self.steps_per_epoch = -(-dataset.num_examples // config.training.batch_size)
-        self.total_steps = self.steps_per_epoch * config.training.epochs
+        if total_steps is None:
+            total_steps = self.steps_per_epoch * config.training.epochs
+        self.total_steps = total_steps
         self._average_from = self._steps(config.optimizer.average_from)
         self._warmup = self._steps(config.optimizer.warmup) or 0
         self.done = 0

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from sstrain.diagnostics.measure import memory as measuring
 from sstrain.errors import UserError
 from sstrain.training.memory import available_memory
 
@@ -37,6 +38,9 @@ def forecast_memory(
     if config.sampler is not None:
         parts["sampler"] = _SAMPLER_ROW * num_classes
     parts["buffers"] = _buffers(config, num_classes, datasets)
+    if config.diagnostics is not None:
+        batch = min(config.training.batch_size, datasets[0].num_examples)
+        parts["diagnostics"] = measuring(batch, num_classes, config.diagnostics.examples)
     parts["data"] = sum(dataset.nbytes for dataset in datasets)
     parts["program"] = _PROGRAM
     return parts

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sstrain.evaluation.exact import evaluate
 from sstrain.training.divergence import DivergedError
 from sstrain.training.engine import Engine
+from sstrain.training.live import LiveDiagnostics
 from sstrain.training.progress import Progress
 from sstrain.training.signals import StoppedError, StopRequest
 
@@ -71,6 +72,7 @@ class Loop:
         self._evaluate_every = None
         if splits.validation is not None and config.evaluation.every is not None:
             self._evaluate_every = config.evaluation.every.in_steps(steps)
+        self._live = None if config.diagnostics is None else LiveDiagnostics(config, engine)
         every = config.checkpoint.every
         self._save_every = None if every.unit == "minutes" else every.in_steps(steps)
         self._save_minutes = every.count if every.unit == "minutes" else None
@@ -114,6 +116,8 @@ class Loop:
         ended = engine.done == engine.total_steps
         if ended or engine.done % self._log_every == 0:
             self._log()
+        if self._live is not None and self._live.due():
+            self._measure(self._live)
         best = False
         if self._evaluate_every and (ended or engine.done % self._evaluate_every == 0):
             best = self._evaluate()
@@ -140,6 +144,15 @@ class Loop:
         standing.loss_sum, standing.loss_steps = 0.0, 0
         self._write("train", loss=loss, learning_rate=rate)
         self._progress.log(engine.epoch, engine.done, loss, rate)
+
+    def _measure(self, live: LiveDiagnostics) -> None:
+        """Write down how the sampled gradient differs from the exact one; no time of training's."""
+        self._stop_clocks()
+        figures, line = live.measure()
+        self._start_clocks()
+        self._write("diagnostics", figures=figures)
+        self._progress.restart_clock()
+        self._progress.say(f"epoch {self.engine.epoch:.2f}: {line}")
 
     def _evaluate(self) -> bool:
         """Score the validation split; return whether it is the best so far."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sstrain.errors import UserError
 from sstrain.training.tensor_header import Entry, make_header, read_header
 
-__all__ = ["Blocks", "TensorSource", "open_tensors", "read_into", "write"]
+__all__ = ["Blocks", "TensorSource", "digest", "open_tensors", "read_into", "write"]
 
 #: Written, hashed and read at a time: large enough for the disk, small enough for the cache.
 _CHUNK = 4 * 2**20
@@ -66,21 +66,29 @@ def write(
     ValueError
         If a tensor's type or layout has no place in a file, or blocks do not make up the shape.
     """
-    # Wide types first, so that every tensor is aligned whatever the lengths before it.
-    ordered = dict(sorted(tensors.items(), key=lambda item: (-item[1].dtype.itemsize, item[0])))
-    digest = hashlib.sha256()
+    hashed = hashlib.sha256()
     with path.open("wb", buffering=0) as file:
-        for chunk in _file_chunks(ordered, metadata):
-            digest.update(chunk)
+        for chunk in _file_chunks(tensors, metadata):
+            hashed.update(chunk)
             while chunk.nbytes:
                 chunk = chunk[file.write(chunk) :]
         os.fsync(file.fileno())
-    return digest.hexdigest()
+    return hashed.hexdigest()
+
+
+def digest(tensors: Mapping[str, TensorSource], metadata: Mapping[str, str] | None = None) -> str:
+    """Return the SHA-256 of the file that `write` would write."""
+    hashed = hashlib.sha256()
+    for chunk in _file_chunks(tensors, metadata):
+        hashed.update(chunk)
+    return hashed.hexdigest()
 
 
 def _file_chunks(
     tensors: Mapping[str, TensorSource], metadata: Mapping[str, str] | None
 ) -> Iterator[memoryview]:
+    # Wide types first, so that every tensor is aligned whatever the lengths before it.
+    tensors = dict(sorted(tensors.items(), key=lambda item: (-item[1].dtype.itemsize, item[0])))
     layout = {name: (tensor.dtype, tensor.shape) for name, tensor in tensors.items()}
     yield memoryview(make_header(layout, metadata))
     for name, tensor in tensors.items():

@@ -7,6 +7,12 @@ from typing import Any
 import pytest
 
 from sstrain.config import load, resolved_yaml
+from sstrain.config.comparison import Comparison
+from sstrain.config.comparison_loading import (
+    comparison_yaml,
+    holds_comparison,
+    load_comparison,
+)
 from sstrain.config.problems import Problem
 from sstrain.config.schema import config_schema
 from sstrain.config.tree import Place
@@ -24,6 +30,8 @@ TYPES: dict[str, Any] = {
     "number": (int, float),
     "null": type(None),
 }
+COMPARISON = config_schema(Comparison)
+DEFINITIONS = {**COMPARISON["$defs"], **SCHEMA["$defs"]}
 KEYWORDS = {
     "type", "const", "enum", "allOf", "anyOf", "$ref", "properties", "additionalProperties",
     "required", "items", "minItems", "minLength", "pattern", "minimum", "maximum",
@@ -34,7 +42,7 @@ KEYWORDS = {
 def accepts(schema: dict[str, Any], value: Any) -> bool:
     assert set(schema) <= KEYWORDS, set(schema) - KEYWORDS
     if "$ref" in schema:
-        return accepts(SCHEMA["$defs"][schema["$ref"].removeprefix("#/$defs/")], value)
+        return accepts(DEFINITIONS[schema["$ref"].removeprefix("#/$defs/")], value)
     if "allOf" in schema:  # older versions of pydantic put a lone reference into it
         return all(accepts(member, value) for member in schema["allOf"])
     if "anyOf" in schema:
@@ -85,8 +93,11 @@ def plain(text: str) -> Any:
 
 @pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.name)
 def test_shipped_configs_are_accepted_as_written_and_resolved(file: Path) -> None:
-    assert accepts(SCHEMA, plain(file.read_text()))
-    assert accepts(SCHEMA, plain(resolved_yaml(load(file))))
+    compared = holds_comparison(file)
+    schema = COMPARISON if compared else SCHEMA
+    resolved = comparison_yaml(load_comparison(file)) if compared else resolved_yaml(load(file))
+    assert accepts(schema, plain(file.read_text()))
+    assert accepts(schema, plain(resolved))
 
 
 def test_there_are_shipped_configs() -> None:

@@ -63,7 +63,7 @@ def drawn(candidates: "kernels.Candidates", group: int) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", PROPOSALS)
 def test_q_sums_to_one(kind: str, keys_of: dict[str, Any]) -> None:
-    q = np.exp(build(kind, keys_of.get(kind, {})).log_prob(np.arange(V, dtype=np.int32)))
+    q = np.exp(build(kind, keys_of.get(kind, {})).log_prob(batch_of(1))[0])
     assert q.min() > 0
     np.testing.assert_allclose(q.sum(), 1, rtol=1e-12)
 
@@ -72,7 +72,7 @@ def test_q_sums_to_one(kind: str, keys_of: dict[str, Any]) -> None:
 @pytest.mark.parametrize("share", ["batch", "example"])
 def test_draws_follow_q(kind: str, share: str, keys_of: dict[str, Any]) -> None:
     sampler = build(kind, keys_of.get(kind, {}), num_samples=500, share=share)
-    q = np.exp(sampler.log_prob(np.arange(V, dtype=np.int32)))
+    q = np.exp(sampler.log_prob(batch_of(1))[0])
     batch = batch_of(20)
     counts = np.zeros(V)
     for step in range(20):
@@ -90,7 +90,8 @@ def test_draws_follow_q(kind: str, share: str, keys_of: dict[str, Any]) -> None:
 @pytest.mark.parametrize("kind", PROPOSALS)
 def test_candidates_are_distinct_rising_and_counted(kind: str, keys_of: dict[str, Any]) -> None:
     sampler = build(kind, keys_of.get(kind, {}), num_samples=30, share="example")
-    candidates = sampler.draw(batch_of(10), 1, 0, 0)
+    batch = batch_of(10)
+    candidates = sampler.draw(batch, 1, 0, 0)
     for group in range(10):
         count = candidates.counts[group]
         classes = candidates.classes[group, :count]
@@ -98,7 +99,7 @@ def test_candidates_are_distinct_rising_and_counted(kind: str, keys_of: dict[str
         assert candidates.multiplicity[group, :count].sum() == 30
         np.testing.assert_allclose(
             candidates.log_expected_count[group, :count],
-            np.log(30) + sampler.log_prob(classes),
+            np.log(30) + sampler.log_prob(batch)[0, classes],
             rtol=1e-6,
         )
 
@@ -139,7 +140,7 @@ def test_resample_never_draws_the_target_and_follows_the_rest() -> None:
     sampler = build("unigram", {}, num_samples=4000, share="example", hits="resample")
     batch = batch_of(6)
     candidates = sampler.draw(batch, 1, 0, 0)
-    q = np.exp(sampler.log_prob(np.arange(V, dtype=np.int32)))
+    q = np.exp(sampler.log_prob(batch_of(1))[0])
     for i, target in enumerate(batch.targets):
         counts = np.bincount(drawn(candidates, i), minlength=V)
         assert counts[target] == 0

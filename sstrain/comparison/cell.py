@@ -1,0 +1,247 @@
+"""Running one cell: training on a budget, with evaluations and diagnostics on the way."""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sstrain.comparison.grid import Cell, arms, total_steps
+from sstrain.comparison.records import CellRecord
+from sstrain.diagnostics.measure import Measurement
+from sstrain.errors import FailureError
+from sstrain.evaluation.exact import all_figures, predict_all
+from sstrain.objectives.base import SampledObjective
+from sstrain.samplers import build_sampler
+from sstrain.training.divergence import DivergedError
+from sstrain.training.engine import Engine
+from sstrain.training.tensors import digest
+
+if TYPE_CHECKING:
+    from sstrain.comparison.records import Arm
+    from sstrain.config import Config
+    from sstrain.config.comparison import Comparison
+    from sstrain.data.dataset import Dataset
+    from sstrain.data.loading import Splits
+
+__all__ = ["CellRunner", "validation_lines"]
+
+#: Told how many examples a step took in.
+Tell = Callable[[int], None]
+
+
+def validation_lines(dataset: "Dataset") -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return what a bootstrap over lines needs of the validation split.
+
+    Returns
+    -------
+    places : int64 array of shape [N]
+        For each example with a known label the place of its line among the L that have one, in
+        their order; -1 for the others.
+    counts : int64 array of shape [L]
+        Examples with a known label on each line.
+    """
+    known = dataset.targets >= 0
+    lines, places = np.unique(dataset.lines[known], return_inverse=True)
+    of_example = np.full(dataset.num_examples, -1, np.int64)
+    of_example[known] = places
+    return of_example, np.bincount(places, minlength=len(lines)).astype(np.int64)
+
+
+class CellRunner:
+    """Runs cells on data that are loaded once.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        Resolved.
+    splits : Splits
+        With a validation split.
+    """
+
+    def __init__(self, comparison: "Comparison", splits: "Splits") -> None:
+        assert splits.validation is not None
+        self.comparison = comparison
+        self.splits = splits
+        self.line_of_example, self.line_counts = validation_lines(splits.validation)
+        self._warm: set[tuple[object, ...]] = set()
+
+    def run(self, cell: Cell, tell: Tell) -> CellRecord:
+        """Run a cell to its end; one that diverges is a record that says so.
+
+        Parameters
+        ----------
+        cell : Cell
+        tell : callable
+            Is given the examples of each step; what it raises ends the cell.
+        """
+        self._warm_up(cell.config)
+        course = _Course(self, cell, tell)
+        try:
+            course.run()
+        except DivergedError as error:
+            return CellRecord(cell.arm, cell.seed, "diverged", str(error), curve=course.curve)
+        return course.record()
+
+    def measurement(self, config: "Config") -> Measurement:
+        """Return what compares a cell's sampled gradient with the exact one."""
+        splits, diagnostics = self.splits, self.comparison.diagnostics
+        assert diagnostics != "off"
+        assert isinstance(config.objective, SampledObjective)
+        sampler = build_sampler(config.sampler, config.objective, splits.vocabulary)
+        assert sampler is not None
+        return Measurement(
+            config.objective,
+            sampler,
+            splits.train,
+            splits.vocabulary.num_features,
+            config.training.batch_size,
+            diagnostics.examples,
+            diagnostics.draws,
+        )
+
+    def _warm_up(self, config: "Config") -> None:
+        """Load the kernels of a step, so that no cell's time holds it."""
+        sampler = config.sampler
+        shape = sampler and (sampler.share, sampler.replacement)
+        kind = (config.objective.type, shape)
+        if kind not in self._warm:
+            self._warm.add(kind)
+            with suppress(FailureError):  # the cell will tell it itself
+                Engine(config, self.splits.train, self.splits.vocabulary).step()
+
+
+class _Course:
+    """A cell on its way."""
+
+    def __init__(self, runner: CellRunner, cell: Cell, tell: Tell) -> None:
+        self.runner, self.cell, self.tell = runner, cell, tell
+        budget = runner.comparison.budget
+        assert budget is not None
+        splits, batch_size = runner.splits, cell.config.training.batch_size
+        steps = total_steps(budget, splits.train.num_examples, batch_size)
+        self.engine = Engine(cell.config, splits.train, splits.vocabulary, steps)
+        self.seconds = budget.seconds
+        every = cell.config.evaluation.every
+        self.every = steps if every is None else every.in_steps(self.engine.steps_per_epoch)
+        self.wall = self.cpu = 0.0
+        self.ended = False
+        self.curve: list[dict[str, Any]] = []
+        self.diagnostics: list[dict[str, Any]] = []
+        self.figures: dict[str, Any] = {}
+        self.line_losses: NDArray[np.float64] | None = None
+        measured = runner.comparison.diagnostics != "off" and not cell.arm.is_reference
+        self.measurement = runner.measurement(cell.config) if measured else None
+
+    def run(self) -> None:
+        """Train until the budget is spent."""
+        self._measure("start")
+        while not self.ended:
+            self._train()
+            self._evaluate()
+            self._measure("end" if self.ended else "evaluation")
+        if self.cell.arm.is_reference and self.runner.comparison.diagnostics != "off":
+            self._measure_all_arms()
+
+    def record(self) -> CellRecord:
+        """Return what came of it."""
+        best = min(self.curve, key=lambda row: float(row["log_loss"]))
+        results = {
+            **self._counters(),
+            **self.figures,
+            "best_log_loss": best["log_loss"],
+            "best_examples": best["examples"],
+            "examples_per_cpu_second": round(self.engine.examples / max(self.cpu, 1e-9), 1),
+            "weights_sha256": digest(self.engine.tensors()["model"]),
+        }
+        return CellRecord(
+            self.cell.arm,
+            self.cell.seed,
+            "finished",
+            results=results,
+            curve=self.curve,
+            diagnostics=self.diagnostics,
+            line_losses=self.line_losses,
+        )
+
+    def _train(self) -> None:
+        """Take steps until the next evaluation or the end."""
+        engine, start = self.engine, _clocks()
+        stop = min(engine.total_steps, (engine.done // self.every + 1) * self.every)
+        while engine.done < stop and not self.ended:
+            before = engine.examples
+            engine.step()
+            self.tell(engine.examples - before)
+            if self.seconds is not None:
+                self.ended = self.cpu + time.process_time() - start[1] >= self.seconds
+        if engine.done == engine.total_steps:
+            self.ended = True
+        if self.ended:
+            engine.sweep()
+        wall, cpu = _clocks()
+        self.wall += wall - start[0]
+        self.cpu += cpu - start[1]
+
+    def _evaluate(self) -> None:
+        runner, validation = self.runner, self.runner.splits.validation
+        assert validation is not None
+        vocabulary = runner.splits.vocabulary
+        predictions = predict_all(self.engine.model, validation, vocabulary)
+        top_k = sorted({1, *self.cell.config.evaluation.top_k})
+        figures = all_figures(predictions, validation, vocabulary, top_k)
+        if figures["log_loss"] is None:
+            raise DivergedError(f"after step {self.engine.done:,}: validation log-loss not finite")
+        bands = figures.pop("bands")
+        self.figures = {
+            name: value for name, value in figures.items() if not name.startswith("num_")
+        }
+        for band, inner in bands.items():
+            self.figures[f"{band}_log_loss"] = inner["log_loss"]
+        self.curve.append({**self._counters(), **self.figures})
+        known = runner.line_of_example >= 0
+        places, losses = runner.line_of_example[known], predictions.losses[known]
+        self.line_losses = np.zeros(len(runner.line_counts))
+        np.add.at(self.line_losses, places, losses)
+
+    def _measure(self, moment: str) -> None:
+        if self.measurement is not None:
+            self._keep(self.measurement, moment, "own", self.cell.arm)
+
+    def _measure_all_arms(self) -> None:
+        """Measure every setting at the reference's weights: at equal weights, they compare."""
+        for arm, config in arms(self.runner.comparison, self.cell.seed):
+            self._keep(self.runner.measurement(config), "end", "reference", arm)
+
+    def _keep(self, measurement: Measurement, moment: str, weights: str, arm: "Arm") -> None:
+        engine = self.engine
+        where = {
+            "objective": arm.objective,
+            "sampler": arm.sampler,
+            "num_samples": arm.num_samples,
+            "seed": self.cell.seed,
+            "weights": weights,
+            "moment": moment,
+            "step": engine.done,
+            "examples": engine.examples,
+        }
+        figures = measurement.figures(engine.model)
+        self.diagnostics += [{**where, **figure.as_row()} for figure in figures]
+        self.tell(0)
+
+    def _counters(self) -> dict[str, Any]:
+        engine = self.engine
+        return {
+            "step": engine.done,
+            "epoch": round(engine.epoch, 6),
+            "examples": engine.examples,
+            "candidates_scored": engine.candidates_scored,
+            "cpu_seconds": round(self.cpu, 3),
+            "wall_seconds": round(self.wall, 3),
+        }
+
+
+def _clocks() -> tuple[float, float]:
+    """Return wall and CPU seconds."""
+    return time.perf_counter(), time.process_time()

@@ -1,0 +1,190 @@
+"""``sstrain compare-samplers``: from a resolved config to a report."""
+
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sstrain.comparison.cell import CellRunner, validation_lines
+from sstrain.comparison.folder import ComparisonFolder
+from sstrain.comparison.grid import Cell, cells, total_steps, work
+from sstrain.comparison.outcome import Outcome, read_outcome, write_outcome
+from sstrain.comparison.progress import GridProgress
+from sstrain.comparison.shared_data import write_splits
+from sstrain.comparison.tables import write_tables
+from sstrain.comparison.workers import Stopped, run_here, run_in_processes
+from sstrain.config.comparison_loading import comparison_yaml
+from sstrain.config.sections import Diagnostics
+from sstrain.data.files import describe_file
+from sstrain.data.loading import Splits, load
+from sstrain.errors import FailureError, UserError
+from sstrain.samplers import build_sampler
+from sstrain.training.environment import environment
+from sstrain.training.files import disk_reason
+from sstrain.training.forecast import check_memory, forecast_memory
+from sstrain.training.signals import StoppedError, listening
+from sstrain.training.train import prepare_kernels
+
+if TYPE_CHECKING:
+    from sstrain.comparison.records import CellRecord
+    from sstrain.config.comparison import Comparison
+    from sstrain.training.signals import StopRequest
+
+__all__ = ["Compared", "compare"]
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A finished comparison: its folder, and what a person reads of it in a terminal."""
+
+    folder: ComparisonFolder
+    text: str
+
+
+def compare(comparison: "Comparison", *, resume: bool, overwrite: bool, report: Report) -> Compared:
+    """Run every cell of a comparison and write what came of it.
+
+    Every mistake of the user's is found before anything is written.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        Resolved.
+    resume, overwrite : bool
+        What may be done with a comparison that is in the output folder.
+    report : callable
+        Takes lines for a person to read.
+
+    Raises
+    ------
+    UserError, FailureError, StoppedError
+    """
+    assert comparison.output is not None
+    folder = ComparisonFolder(Path(comparison.output))
+    if folder.check(comparison, resume=resume, overwrite=overwrite) and folder.summary.is_file():
+        report(f"{folder.path}: the comparison is finished; nothing to do")
+        return Compared(folder, _text(folder, read_outcome(folder)))
+    threads = prepare_kernels(cells(comparison)[0].config, report)
+    splits = load(comparison.base.data, report)
+    _check(comparison, splits)
+    sampler_files = {path for sampler in comparison.samplers for path in sampler.files()}
+    described = environment(
+        threads if comparison.workers == 1 else comparison.workers,
+        [*splits.files, *map(describe_file, sorted(sampler_files))],
+    )
+    with folder.locked():
+        resuming = folder.check(comparison, resume=resume, overwrite=overwrite)
+        if resuming:
+            folder.check_data_files(described)
+        folder.prepare(comparison_yaml(comparison), described, resuming=resuming)
+        records = _run(comparison, folder, splits, report)
+        outcome = write_outcome(comparison, folder, records, splits, described)
+    return Compared(folder, _text(folder, outcome))
+
+
+def _check(comparison: "Comparison", splits: Splits) -> None:
+    """Refuse what cannot be run, before anything is."""
+    assert splits.validation is not None
+    _, line_counts = validation_lines(splits.validation)
+    if not len(line_counts):
+        raise UserError(
+            "base.data.validation: no example whose label training saw; a comparison ranks by "
+            "validation log-loss"
+        )
+    workers = min(comparison.workers, len(cells(comparison)))
+    largest: dict[str, int] = {}
+    for cell in cells(comparison):
+        if cell.seed == comparison.seeds[0]:
+            build_sampler(cell.config.sampler, cell.config.objective, splits.vocabulary)
+            config = cell.config
+            if comparison.diagnostics != "off":
+                diagnostics = Diagnostics(**comparison.diagnostics.model_dump())
+                config = config.model_copy(update={"diagnostics": diagnostics})
+            parts = forecast_memory(config, splits.vocabulary, splits.datasets())
+            largest = max(largest, parts, key=lambda parts: sum(parts.values()))
+    check_memory(comparison.base, {name: workers * size for name, size in largest.items()})
+
+
+def _run(
+    comparison: "Comparison", folder: ComparisonFolder, splits: Splits, report: Report
+) -> "list[CellRecord]":
+    """Run the cells that have not been run, and return the records of all."""
+    grid = cells(comparison)
+    records = {cell: record for cell in grid if (record := folder.load(cell))}
+    if records:
+        report(f"{folder.path}: {len(records)} of {len(grid)} cells have been run before")
+
+    def keep(cell: Cell, record: "CellRecord") -> None:
+        folder.save(cell, record)
+        records[cell] = record
+        write_tables(folder, [records[cell] for cell in grid if cell in records])
+
+    todo = [cell for cell in grid if cell not in records]
+    if todo:
+        with listening() as request:
+            try:
+                _run_cells(comparison, folder, splits, todo, keep, request, report)
+            except Stopped:
+                raise _stopped(folder, len(records), len(grid), request) from None
+    return [records[cell] for cell in grid]
+
+
+def _run_cells(
+    comparison: "Comparison",
+    folder: ComparisonFolder,
+    splits: Splits,
+    todo: Sequence[Cell],
+    keep: Callable[[Cell, "CellRecord"], None],
+    request: "StopRequest",
+    report: Report,
+) -> None:
+    num_examples, examples = splits.train.num_examples, None
+    assert comparison.budget is not None
+    if comparison.budget.seconds is None:
+        batch = comparison.base.training.batch_size
+        steps = total_steps(comparison.budget, num_examples, batch)
+        per_epoch = -(-num_examples // batch)
+        examples = steps // per_epoch * num_examples + steps % per_epoch * batch
+    classes = splits.vocabulary.num_classes
+    expected = {cell: 1.0 if examples is None else work(cell, classes) for cell in todo}
+    with GridProgress(expected, examples, report) as progress:
+        if comparison.workers == 1:
+            run_here(CellRunner(comparison, splits), todo, keep, progress, request)
+            return
+        try:
+            folder.data.mkdir()
+            write_splits(folder.data, splits)
+        except OSError as error:
+            raise FailureError(f"{folder.data}: cannot be written: {disk_reason(error)}") from error
+        try:
+            run_in_processes(folder, todo, comparison.workers, keep, progress, request)
+        finally:
+            folder.remove_data()
+
+
+def _stopped(
+    folder: ComparisonFolder, finished: int, count: int, request: "StopRequest"
+) -> StoppedError:
+    assert request.signal_number is not None
+    config = shlex.quote(str(folder.config))
+    return StoppedError(
+        f"stopped; {finished} of {count} cells are kept; go on with\n"
+        f"  sstrain compare-samplers --config {config} --resume",
+        request.signal_number,
+    )
+
+
+def _text(folder: ComparisonFolder, outcome: Outcome) -> str:
+    return "\n".join(
+        [
+            outcome.table,
+            "",
+            outcome.sentence,
+            "",
+            f"report   {folder.report}",
+            f"tables   {folder.results}, curves.csv, diagnostics.csv, summary.json beside it",
+        ]
+    )

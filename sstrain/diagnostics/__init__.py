@@ -1,0 +1,1 @@
+"""What sampling does to a gradient, measured at given weights against the exact one."""
