@@ -17,6 +17,7 @@ from sstrain.objectives.base import SampledObjective
 from sstrain.samplers import build_sampler
 from sstrain.training.divergence import DivergedError
 from sstrain.training.engine import Engine
+from sstrain.training.metrics import finite
 from sstrain.training.tensors import digest
 
 if TYPE_CHECKING:
@@ -82,7 +83,14 @@ class CellRunner:
         try:
             course.run()
         except DivergedError as error:
-            return CellRecord(cell.arm, cell.seed, "diverged", str(error), curve=course.curve)
+            return CellRecord(
+                cell.arm,
+                cell.seed,
+                "diverged",
+                str(error),
+                curve=course.curve,
+                diagnostics=course.diagnostics,
+            )
         return course.record()
 
     def measurement(self, config: "Config") -> Measurement:
@@ -110,7 +118,9 @@ class CellRunner:
         if kind not in self._warm:
             self._warm.add(kind)
             with suppress(FailureError):  # the cell will tell it itself
-                Engine(config, self.splits.train, self.splits.vocabulary).step()
+                engine = Engine(config, self.splits.train, self.splits.vocabulary)
+                engine.step()
+                engine.sweep()
 
 
 class _Course:
@@ -227,7 +237,7 @@ class _Course:
             "examples": engine.examples,
         }
         figures = measurement.figures(engine.model)
-        self.diagnostics += [{**where, **figure.as_row()} for figure in figures]
+        self.diagnostics += [finite({**where, **figure.as_row()}) for figure in figures]
         self.tell(0)
 
     def _counters(self) -> dict[str, Any]:

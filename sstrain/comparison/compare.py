@@ -22,12 +22,14 @@ from sstrain.errors import FailureError, UserError
 from sstrain.samplers import build_sampler
 from sstrain.training.environment import environment
 from sstrain.training.files import disk_reason
-from sstrain.training.forecast import check_memory, forecast_memory
+from sstrain.training.forecast import GIB, forecast_memory, still_needed
+from sstrain.training.memory import available_memory
 from sstrain.training.signals import StoppedError, listening
 from sstrain.training.train import prepare_kernels
 
 if TYPE_CHECKING:
     from sstrain.comparison.records import CellRecord
+    from sstrain.config import Config
     from sstrain.config.comparison import Comparison
     from sstrain.training.signals import StopRequest
 
@@ -64,7 +66,8 @@ def compare(comparison: "Comparison", *, resume: bool, overwrite: bool, report: 
     """
     assert comparison.output is not None
     folder = ComparisonFolder(Path(comparison.output))
-    if folder.check(comparison, resume=resume, overwrite=overwrite) and folder.summary.is_file():
+    present = folder.check(comparison, resume=resume, overwrite=overwrite)
+    if present and folder.is_finished(comparison):
         report(f"{folder.path}: the comparison is finished; nothing to do")
         return Compared(folder, _text(folder, read_outcome(folder)))
     threads = prepare_kernels(cells(comparison)[0].config, report)
@@ -94,18 +97,38 @@ def _check(comparison: "Comparison", splits: Splits) -> None:
             "base.data.validation: no example whose label training saw; a comparison ranks by "
             "validation log-loss"
         )
-    workers = min(comparison.workers, len(cells(comparison)))
-    largest: dict[str, int] = {}
+    largest, config = -1, comparison.base
     for cell in cells(comparison):
         if cell.seed == comparison.seeds[0]:
             build_sampler(cell.config.sampler, cell.config.objective, splits.vocabulary)
-            config = cell.config
-            if comparison.diagnostics != "off":
-                diagnostics = Diagnostics(**comparison.diagnostics.model_dump())
-                config = config.model_copy(update={"diagnostics": diagnostics})
-            parts = forecast_memory(config, splits.vocabulary, splits.datasets())
-            largest = max(largest, parts, key=lambda parts: sum(parts.values()))
-    check_memory(comparison.base, {name: workers * size for name, size in largest.items()})
+            size = sum(_memory(comparison, cell, splits).values())
+            if size > largest:
+                largest, config = size, cell.config
+    _check_memory(comparison, config, largest)
+
+
+def _memory(comparison: "Comparison", cell: Cell, splits: Splits) -> dict[str, int]:
+    """Return the bytes that a cell needs beside the data."""
+    config = cell.config
+    if comparison.diagnostics != "off":
+        diagnostics = Diagnostics(**comparison.diagnostics.model_dump())
+        config = config.model_copy(update={"diagnostics": diagnostics})
+    parts = forecast_memory(config, splits.vocabulary, splits.datasets())
+    # A worker is an interpreter of its own; this process is there already.
+    program = parts["program"] if comparison.workers > 1 else 0
+    return {**still_needed(parts), "program": program}
+
+
+def _check_memory(comparison: "Comparison", config: "Config", size: int) -> None:
+    workers, free = min(comparison.workers, len(cells(comparison))), available_memory()
+    if workers * size <= free:
+        return
+    what = "the exact gradient" if config.sampler is None else f"K = {config.sampler.num_samples}"
+    raise UserError(
+        f"workers: {workers} at once do not fit in memory; a cell with {what} needs "
+        f"{size / GIB:.2f} GiB, and {free / GIB:.2f} GiB are free; lower workers, num_samples or "
+        f"base.training.batch_size, or raise base.data.train.min_feature_count"
+    )
 
 
 def _run(
@@ -127,6 +150,8 @@ def _run(
         with listening() as request:
             try:
                 _run_cells(comparison, folder, splits, todo, keep, request, report)
+                if request.signal_number is not None:
+                    raise Stopped
             except Stopped:
                 raise _stopped(folder, len(records), len(grid), request) from None
     return [records[cell] for cell in grid]

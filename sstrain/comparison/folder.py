@@ -33,7 +33,7 @@ class ComparisonFolder(OutputFolder):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.cells = path / "cells"
-        self.data = path / ".data"
+        self.data = path / ".sstrain-data"
         self.results = path / "results.csv"
         self.curves = path / "curves.csv"
         self.diagnostics = path / "diagnostics.csv"
@@ -72,7 +72,9 @@ class ComparisonFolder(OutputFolder):
         runs = (self.path / "metrics.jsonl", self.path / "checkpoints")
         if any(path.exists() for path in runs):
             raise UserError(f"{self.path}: holds a run of sstrain train; give another --output")
-        present = self.check_place((*self.files, self.cells), allowed=resume or overwrite)
+        present = self.check_place(
+            (*self.files, self.cells, self.data), allowed=resume or overwrite
+        )
         if overwrite or not present or not self.config.is_file():
             return False
         check_format_version(self.environment, read_json(self.environment))
@@ -80,6 +82,14 @@ class ComparisonFolder(OutputFolder):
         if different:
             raise UserError(*(f"{self.config}: {line}" for line in different))
         return True
+
+    def is_finished(self, comparison: "Comparison") -> bool:
+        """Tell whether all has been written for a comparison that `check` said is here."""
+        from sstrain.config.comparison_loading import load_comparison
+
+        if not self.summary.is_file():
+            return False
+        return load_comparison(self.config).tolerance == comparison.tolerance
 
     def prepare(self, config_yaml: str, environment: Mapping[str, Any], *, resuming: bool) -> None:
         """Write what describes a comparison; remove an earlier one's files if it is not resumed.
@@ -91,6 +101,8 @@ class ComparisonFolder(OutputFolder):
         """
         try:
             self.remove_data()
+            for path in self.cells.glob(".[0-9]*.partial"):
+                path.unlink(missing_ok=True)
             if not resuming:
                 for path in (*self.files, *self._cell_files()):
                     if path != self.environment:
@@ -139,7 +151,7 @@ class ComparisonFolder(OutputFolder):
             if values["status"] == "finished":
                 losses = np.load(path.with_suffix(".npy"), allow_pickle=False)
             record = CellRecord(arm, line_losses=losses, **values)
-        except (OSError, TypeError, KeyError, ValueError):
+        except (OSError, EOFError, TypeError, KeyError, ValueError):
             raise UserError(
                 f"{path}: damaged; remove it, and --resume runs the cell again"
             ) from None

@@ -1,4 +1,4 @@
-"""What a person sees while a comparison runs: two bars on a terminal, a line a cell elsewhere."""
+"""What a person sees while a comparison runs: bars on a terminal, a line a cell elsewhere."""
 
 import sys
 import time
@@ -46,15 +46,11 @@ class GridProgress:
         self._finished = 0
         self._seen: dict[Cell, int] = {}
         self._outer: tqdm[Never] | None = None
-        self._inner: tqdm[Never] | None = None
+        #: A bar for each cell that is on its way.
+        self._inner: dict[Cell, tqdm[Never]] = {}
         if sys.stderr.isatty():
             self._outer = tqdm(
-                total=sum(expected.values()),
-                dynamic_ncols=True,
-                bar_format=_BAR,
-            )
-            self._inner = tqdm(
-                total=budget_examples, unit="ex", unit_scale=True, dynamic_ncols=True
+                total=sum(expected.values()), dynamic_ncols=True, position=0, bar_format=_BAR
             )
 
     def __enter__(self) -> Self:
@@ -66,24 +62,34 @@ class GridProgress:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for bar in (self._inner, self._outer):
+        for bar in (*self._inner.values(), self._outer):
             if bar is not None:
                 bar.close()
 
     def begin(self, cell: "Cell") -> None:
         """Take in that a cell starts."""
         self._seen[cell] = 0
-        if self._inner is not None:
-            self._inner.reset(self._examples)
-            self._inner.set_description_str(str(cell))
+        if self._outer is not None:
+            from tqdm import tqdm
+
+            taken = {-bar.pos for bar in self._inner.values()}
+            self._inner[cell] = tqdm(
+                desc=str(cell),
+                total=self._examples,
+                unit="ex",
+                unit_scale=True,
+                dynamic_ncols=True,
+                leave=False,
+                position=min(set(range(1, len(taken) + 2)) - taken),
+            )
 
     def advance(self, cell: "Cell", examples: int) -> None:
         """Take in the examples of some steps of a cell."""
         self._seen[cell] += examples
         if self._examples is not None:
             self._take(self._expected[cell] * examples / self._examples)
-        if self._inner is not None:
-            self._inner.update(examples)
+        if cell in self._inner:
+            self._inner[cell].update(examples)
 
     def finish(self, cell: "Cell", record: "CellRecord") -> None:
         """Take in that a cell has been run."""
@@ -93,6 +99,9 @@ class GridProgress:
         self._take(left)
         self._finished += 1
         if self._outer is not None:
+            self._inner.pop(cell).close()
+            # A cell's line stays, above the bars.
+            self._outer.write(self._line(cell, record), file=sys.stderr)
             self._outer.set_postfix_str(f"{self._finished} of {len(self._expected)} cells")
         else:
             self._report(self._line(cell, record))

@@ -54,8 +54,8 @@ class CellRecord:
         Why it diverged; empty if it did not.
     results : dict
         The figures of its row in results.csv by column: ``log_loss`` and ``top_1`` (validation, at
-        the end), ``examples``, ``steps``, ``cpu_seconds``, ``wall_seconds`` (both of training
-        alone), ``candidates_scored``, ``weights_sha256``, ...; all None if it diverged.
+        the end), ``examples``, ``step``, ``cpu_seconds``, ``wall_seconds`` (both of training
+        alone), ``candidates_scored``, ``weights_sha256``, ...; empty if it diverged.
     curve : list of dict
         Its rows of curves.csv, one an evaluation: ``step``, ``examples``, ``cpu_seconds``,
         ``wall_seconds``, ``candidates_scored``, ``log_loss``, ``top_1``, ...

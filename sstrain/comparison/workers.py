@@ -5,10 +5,10 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sstrain import kernels
 from sstrain.comparison.cell import CellRunner
@@ -81,100 +81,117 @@ def run_in_processes(
         What a worker failed with.
     """
     left = list(todo)
-    with _started(folder.path, min(workers, len(todo))) as connections:
-        busy: dict[Connection, Cell] = {}
-        idle = list(connections)
+    with _started(folder.path, min(workers, len(todo))) as idle:
+        busy: dict[Connection, tuple[_Worker, Cell]] = {}
         while left or busy:
             while left and idle:
-                connection, cell = idle.pop(), left.pop(0)
-                connection.send(cell.number)
-                busy[connection] = cell
+                worker, cell = idle.pop(), left.pop(0)
+                worker.send(cell.number)
+                busy[worker.connection] = worker, cell
                 progress.begin(cell)
             for ready in wait(list(busy), timeout=_TELL_EVERY):
                 assert isinstance(ready, Connection)
-                if _receive(ready, busy[ready], keep, progress, folder):
-                    del busy[ready]
-                    idle.append(ready)
+                if _receive(*busy[ready], keep, progress, request):
+                    idle.append(busy.pop(ready)[0])
             if request.signal_number is not None:
                 raise Stopped
 
 
 def _receive(
-    connection: Connection,
-    cell: Cell,
-    keep: Keep,
-    progress: "GridProgress",
-    folder: ComparisonFolder,
+    worker: "_Worker", cell: Cell, keep: Keep, progress: "GridProgress", request: "StopRequest"
 ) -> bool:
     """Take in one message of a worker; return whether its cell has been run."""
     try:
-        kind, value = connection.recv()
-    except EOFError:
-        raise FailureError(
-            f"{cell}: its process died; was it killed, for want of memory? "
-            f"give fewer workers, and go on with --resume"
-        ) from None
+        kind, value = worker.connection.recv()
+    except (EOFError, OSError):
+        # A signal to the whole group may reach the workers first.
+        if request.signal_number is not None:
+            raise Stopped from None
+        raise FailureError(f"{cell}: {worker.death()}; --resume goes on") from None
     if kind == "advance":
         progress.advance(cell, value)
         return False
     if kind == "mistake":
         raise UserError(*value)
     if kind == "failure":
-        raise FailureError(f"{cell}: {value}")
-    record = folder.load(cell)
-    assert record is not None
-    keep(cell, record)
-    progress.finish(cell, record)
+        raise FailureError(f"{cell}: {value}; --resume goes on")
+    keep(cell, value)
+    progress.finish(cell, value)
     return True
 
 
+class _Worker:
+    """A process that runs the cells whose numbers it is sent."""
+
+    def __init__(self, folder: Path) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self._process = context.Process(target=_work, args=(str(folder), theirs), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def send(self, number: int) -> None:
+        """Have a cell run; a process that has died shows at the next message from it."""
+        with suppress(OSError):
+            self.connection.send(number)
+
+    def death(self) -> str:
+        """Return in words how the process ended."""
+        self._process.join(timeout=10)
+        code = self._process.exitcode
+        if code == -signal.SIGKILL:
+            return "its process was killed, perhaps for want of memory; give fewer workers"
+        return f"its process died with exit code {code}"
+
+    def stop(self) -> None:
+        """End the process, whatever it does."""
+        self._process.kill()
+        self._process.join()
+
+
 @contextmanager
-def _started(folder: Path, count: int) -> Iterator[list[Connection]]:
-    """Start workers, each at the other end of a connection; stop them in any case."""
-    context = multiprocessing.get_context("spawn")
-    pipes = [context.Pipe() for _ in range(count)]
-    processes = [
-        context.Process(target=_work, args=(str(folder), theirs), daemon=True)
-        for _, theirs in pipes
-    ]
+def _started(folder: Path, count: int) -> Iterator[list[_Worker]]:
+    """Start workers; stop them in any case."""
     before = {name: os.environ.get(name) for name in _ONE_THREAD}
+    workers: list[_Worker] = []
+    # Children inherit the mask: a signal to the whole group is the parent's to answer.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
     try:
         os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
-        for process in processes:
-            process.start()
-        for _, theirs in pipes:
-            theirs.close()
-        yield [ours for ours, _ in pipes]
+        workers += [_Worker(folder) for _ in range(count)]
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        yield list(workers)
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
-        for process in processes:
-            if process.pid is not None:
-                process.kill()
-                process.join()
+        for worker in workers:
+            worker.stop()
 
 
 def _work(folder: str, connection: Connection) -> None:
     """Run the cells whose numbers come, until the other side is gone."""
-    from sstrain.config.comparison_loading import load_comparison
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    output = ComparisonFolder(Path(folder))
-    comparison = load_comparison(output.config)
-    kernels.use_threads(1)
-    runner = CellRunner(comparison, map_splits(output.data))
-    grid = cells(comparison)
     try:
+        runner, grid = _runner(Path(folder))
         while True:
             cell = grid[connection.recv()]
-            output.save(cell, runner.run(cell, _Teller(connection)))
-            connection.send(("done", None))
-    except (EOFError, BrokenPipeError):
+            connection.send(("done", runner.run(cell, _Teller(connection))))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
         return
     except UserError as error:
         connection.send(("mistake", error.messages))
-    except (FailureError, MemoryError) as error:
-        connection.send(("failure", str(error) or "not enough memory"))
+    except Exception as error:
+        # Told in one line by the parent, which knows the cell.
+        connection.send(("failure", str(error) or type(error).__name__))
+
+
+def _runner(folder: Path) -> tuple[CellRunner, list[Cell]]:
+    from sstrain.config.comparison_loading import load_comparison
+
+    output = ComparisonFolder(folder)
+    comparison = load_comparison(output.config)
+    kernels.use_threads(1)
+    return CellRunner(comparison, map_splits(output.data)), cells(comparison)
 
 
 class _Teller:
@@ -185,7 +202,7 @@ class _Teller:
         self._sent = time.monotonic()
         self._examples = 0
 
-    def __call__(self, examples: int) -> Any:
+    def __call__(self, examples: int) -> None:
         self._examples += examples
         now = time.monotonic()
         if now - self._sent >= _TELL_EVERY:

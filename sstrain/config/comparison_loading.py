@@ -31,7 +31,9 @@ __all__ = [
 #: What a base may hold and a comparison leaves out: each cell has its own, or none.
 _UNUSED = ("seed", "output", "objective", "sampler", "checkpoint", "diagnostics")
 #: What a comparison that goes on may have otherwise than the one that began.
-_FREE = ("output.", "workers.", "base.training.threads.")
+_FREE = ("output.", "tolerance.")
+#: Also free where a cell's end does not depend on how fast it is.
+_FREE_IF_NOT_TIMED = ("workers.", "base.training.threads.")
 
 
 def load_comparison(
@@ -221,9 +223,12 @@ def comparison_yaml(comparison: Comparison) -> str:
 def comparison_differences(old: Comparison, new: Comparison) -> list[str]:
     """Return what keeps a comparison from going on with another config, a line a key.
 
-    The output folder, the workers and the number of threads may differ.
+    The output folder and the tolerance may differ, and the workers and the number of threads unless
+    the budget is in seconds.
     """
-    return changes(_plain(old), _plain(new), _FREE, "comparison")
+    timed = new.budget is not None and new.budget.seconds is not None
+    free = _FREE if timed else _FREE + _FREE_IF_NOT_TIMED
+    return changes(_plain(old), _plain(new), free, "comparison")
 
 
 def comparison_notes(comparison: Comparison) -> list[str]:

@@ -51,7 +51,7 @@ def _lock(descriptor: int, path: Path) -> None:
     except BlockingIOError as error:
         holder = os.pread(descriptor, 200, 0).decode("utf-8", "replace") or "another process"
         raise UserError(
-            f"{path.parent}: {holder} is training into it; wait for its end, or give another "
+            f"{path.parent}: {holder} is writing into it; wait for its end, or give another "
             f"--output"
         ) from error
     except OSError as error:

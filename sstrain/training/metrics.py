@@ -13,7 +13,7 @@ import numpy as np
 from sstrain.errors import FailureError, UserError
 from sstrain.training.files import disk_reason
 
-__all__ = ["MetricsSink", "read_metrics"]
+__all__ = ["MetricsSink", "finite", "read_metrics"]
 
 
 class MetricsSink:
@@ -56,7 +56,7 @@ class MetricsSink:
         line : mapping
             JSON values and numpy scalars; a number that is not finite becomes null.
         """
-        text = json.dumps(_finite(line), ensure_ascii=False, allow_nan=False)
+        text = json.dumps(finite(line), ensure_ascii=False, allow_nan=False)
         content = (text + "\n").encode()
         try:
             while content:
@@ -89,14 +89,15 @@ class MetricsSink:
         return FailureError(f"{self.path}: cannot be written: {disk_reason(error)}")
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Return JSON values for JSON values and numpy scalars; what is not finite becomes None."""
     match value:
         case Mapping():
-            return {str(key): _finite(item) for key, item in value.items()}
+            return {str(key): finite(item) for key, item in value.items()}
         case list() | tuple():
-            return [_finite(item) for item in value]
+            return [finite(item) for item in value]
         case np.generic():
-            return _finite(value.item())
+            return finite(value.item())
         case float() if not math.isfinite(value):
             return None
     return value

@@ -59,6 +59,8 @@ class RunFolder(OutputFolder):
             holds files by our names that are not of a run, or if the run to go on with is of
             another config (each difference is named) or format version.
         """
+        if (self.path / "cells").exists() and (self.path / "results.csv").exists():
+            raise UserError(f"{self.path}: holds a comparison; give another --output")
         self.check_place((*self.files, self.checkpoints), allowed=resume or overwrite)
         if overwrite or not Checkpoints(self.checkpoints).steps():
             return False

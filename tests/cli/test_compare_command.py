@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from commands import model_hash, sequence_text, snapshot, sstrain, start
 
@@ -110,7 +111,7 @@ def test_workers_change_nothing(folder: Path) -> None:
         done = compare(folder, "--set", setting, "--output", f"out{workers}")
         assert done.returncode == 0, done.stderr
     assert tables(folder / "out1") == tables(folder / "out2")
-    assert not (folder / "out2" / ".data").exists()
+    assert not (folder / "out2" / ".sstrain-data").exists()
 
 
 @pytest.mark.parametrize(("number", "workers"), [(signal.SIGKILL, 1), (signal.SIGINT, 2)])
@@ -201,6 +202,53 @@ def test_a_folder_of_a_run_is_left_alone(folder: Path) -> None:
     done = compare(folder, "--overwrite")
     assert done.returncode == 2
     assert "holds a run of sstrain train" in done.stderr
+
+
+def test_a_run_is_not_trained_into_a_comparison(folder: Path) -> None:
+    assert compare(folder, "--set", "diagnostics=off").returncode == 0
+    before = snapshot(folder / "out")
+    for flag in ("--resume", "--overwrite"):
+        done = sstrain("train", "--config", "base.yaml", "--output", "out", flag, folder=folder)
+        assert done.returncode == 2
+        assert "holds a comparison" in done.stderr
+    assert snapshot(folder / "out") == before
+
+
+def test_a_worker_that_is_killed_is_told_and_its_cell_run_again(folder: Path) -> None:
+    settings = ["--set", "workers=2", "--set", "seeds=[1, 2, 3, 4, 5, 6]"]
+    call = ["compare-samplers", "--config", "compare.yaml", *settings]
+    process = start(*call, folder=folder)
+    while process.poll() is None and not list((folder / "out" / "cells").glob("*.json")):
+        time.sleep(0.02)
+    workers = [child for child in psutil.Process(process.pid).children() if _works(child)]
+    workers[0].kill()
+    _, messages = process.communicate()
+    assert process.returncode == 1
+    assert "its process was killed, perhaps for want of memory" in messages
+    assert "Traceback" not in messages
+    assert sstrain(*call, "--resume", folder=folder).returncode == 0
+    assert len(rows(folder / "out" / "results.csv")) == 18
+
+
+def _works(process: psutil.Process) -> bool:
+    return any("spawn_main" in word for word in process.cmdline())
+
+
+def test_a_budget_in_seconds(folder: Path) -> None:
+    settings = ["budget={seconds: 0.2}", "base.optimizer.schedule=constant", "diagnostics=off"]
+    done = compare(folder, *(part for setting in settings for part in ("--set", setting)))
+    assert done.returncode == 0, done.stderr
+    assert all(int(row["step"]) > 0 for row in rows(folder / "out" / "results.csv"))
+    assert "a budget in seconds" in done.stdout
+
+
+def test_another_tolerance_runs_no_cell_again(folder: Path) -> None:
+    assert compare(folder, "--set", "diagnostics=off").returncode == 0
+    cells = snapshot(folder / "out" / "cells")
+    done = compare(folder, "--resume", "--set", "diagnostics=off", "--set", "tolerance=0.5")
+    assert done.returncode == 0, done.stderr
+    assert "50%" in done.stdout
+    assert snapshot(folder / "out" / "cells") == cells
 
 
 def test_more_workers_than_cores_are_allowed_and_said(folder: Path) -> None:

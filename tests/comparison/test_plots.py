@@ -59,16 +59,13 @@ def drawn(
 
 def all_drawn(monkeypatch: pytest.MonkeyPatch, records: Sequence[CellRecord]) -> list[Figure]:
     ranking = rank(records, LINE_COUNTS)
-    figures = [
-        drawn(monkeypatch, curve_plots, lambda: curve_plots.draw_curves(records)),
-        drawn(
-            monkeypatch,
-            diagnostic_plots,
-            lambda: diagnostic_plots.draw_bias_and_variance(records),
-        ),
-        drawn(monkeypatch, ranking_plots, lambda: ranking_plots.draw_pareto(records, ranking)),
-        drawn(monkeypatch, ranking_plots, lambda: ranking_plots.draw_ranking(ranking)),
+    draws = [
+        (curve_plots, lambda: curve_plots.draw_curves(records)),
+        (diagnostic_plots, lambda: diagnostic_plots.draw_bias_and_variance(records)),
+        (ranking_plots, lambda: ranking_plots.draw_pareto(records, ranking)),
+        (ranking_plots, lambda: ranking_plots.draw_ranking(ranking)),
     ]
+    figures = [drawn(monkeypatch, module, draw) for module, draw in draws]
     return [figure for figure in figures if figure is not None]
 
 
@@ -91,10 +88,8 @@ def test_nothing_covers_anything_else(
             assert min(one.x1, other.x1) - max(one.x0, other.x0) < 6 or (
                 min(one.y1, other.y1) - max(one.y0, other.y0) < 6
             )
-        for box in boxes:
-            assert box is not None
-            assert box.x0 > -6
-            assert box.x1 < figure.bbox.x1 + 6
+        assert all(box is not None and box.x0 > -6 for box in boxes)
+        assert all(box is not None and box.x1 < figure.bbox.x1 + 6 for box in boxes)
         assert all(axes.bbox.height > 100 and axes.bbox.width > 100 for axes in figure.axes)
 
 
@@ -222,7 +217,7 @@ def test_the_pareto_picture_names_far_off_arms_and_draws_the_front(
     ranking = rank(records, LINE_COUNTS)
     figure = drawn(monkeypatch, ranking_plots, lambda: ranking_plots.draw_pareto(records, ranking))
     assert figure is not None
-    axes = figure.axes[0]
+    (axes,) = figure.axes
     assert axes.get_title(loc="left") == "above, at the carets: uniform, K = 16 (5.25)"
     places = {
         tuple(round(float(np.asarray(data)[0]), 3) for data in (line.get_xdata(), line.get_ydata()))
@@ -280,8 +275,8 @@ def test_what_was_not_measured_is_not_drawn_and_an_old_plot_goes(tmp_path: Path)
     failed = [diverged(arm("uniform"), 1)]
     assert write_plots(tmp_path, failed, rank(failed, LINE_COUNTS)) == {}
     assert list(tmp_path.iterdir()) == []
-    unmeasured = comparison(measured=False)
-    assert "bias_variance" not in write_plots(tmp_path, unmeasured, rank(unmeasured, LINE_COUNTS))
+    records = comparison(measured=False)
+    assert "bias_variance" not in write_plots(tmp_path, records, rank(records, LINE_COUNTS))
 
 
 def test_drawing_needs_neither_a_display_nor_pyplot(tmp_path: Path) -> None:

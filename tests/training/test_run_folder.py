@@ -263,7 +263,7 @@ def test_one_process_at_a_time_and_a_kill_gives_way(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == b"held\n"
-        expected = f"process {other.pid} on .* is training into it"
+        expected = f"process {other.pid} on .* is writing into it"
         with pytest.raises(UserError, match=expected), folder.locked():
             pass
         other.kill()

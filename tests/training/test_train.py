@@ -152,7 +152,7 @@ def test_two_processes_do_not_train_into_one_folder(
 ) -> None:
     trained, _ = run(configured())
     before = snapshot(tmp_path / "run")
-    with trained.folder.locked(), pytest.raises(UserError, match="is training into it"):
+    with trained.folder.locked(), pytest.raises(UserError, match="is writing into it"):
         run(configured(), overwrite=True)
     assert snapshot(tmp_path / "run") == before
 
