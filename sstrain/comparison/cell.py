@@ -119,6 +119,9 @@ class CellRunner:
             self._warm.add(kind)
             with suppress(FailureError):  # the cell will tell it itself
                 engine = Engine(config, self.splits.train, self.splits.vocabulary)
+                for tensors in engine.model.live_arrays(0).values():
+                    for tensor in tensors.values():
+                        tensor += 0  # memory that no process has used before is slow to get
                 engine.step()
                 engine.sweep()
 

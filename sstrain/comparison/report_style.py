@@ -6,7 +6,7 @@ STYLE = """
 :root { color-scheme: light; }
 * { box-sizing: border-box; }
 body {
-  margin: 0 auto; padding: 1.5rem 1.2rem 4rem; max-width: 70rem; background: #fff; color: #1a1a1a;
+  margin: 0 auto; padding: 1.5rem 1.2rem 4rem; max-width: 80rem; background: #fff; color: #1a1a1a;
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;
 }
 h1 { font-size: 1.8rem; line-height: 1.2; margin: 0.5rem 0 1rem; }
@@ -27,11 +27,13 @@ caption { padding: 0.3rem 0; }
 .wide { overflow-x: auto; margin: 0.8rem 0 1.4rem; }
 table { border-collapse: collapse; font-size: 0.85rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.25rem 0.6rem; text-align: right; vertical-align: top; }
-th[scope="row"], .text td, .text th { text-align: left; overflow-wrap: anywhere; }
+th[scope="row"], .text td, .text th { text-align: left; overflow-wrap: break-word; }
 th[scope="row"] { font-weight: normal; min-width: 9rem; }
 thead th { border-bottom: 1px solid #444; vertical-align: bottom; }
 thead th:first-child { text-align: left; }
 thead th[scope="colgroup"] { text-align: center; border-left: 1px solid #ccc; }
+table.many { font-size: 0.75rem; }
+table.many th, table.many td { padding: 0.25rem 0.35rem; }
 tbody tr { border-bottom: 1px solid #e4e4e4; }
 tbody tr.reference { font-weight: 600; background: #f4f4f4; }
 td small { display: block; color: #555; white-space: nowrap; }
@@ -54,7 +56,7 @@ pre {
   table { width: 100%; font-size: 7.5pt; }
   table.many { font-size: 6.3pt; }
   thead { display: table-header-group; }
-  th, td { padding: 0.15rem 0.25rem; }
+  th, td, table.many th, table.many td { padding: 0.15rem 0.25rem; }
   th[scope="row"] { min-width: 0; }
   td small { white-space: normal; }
   .recommendation, tbody tr.reference, pre { background: none; }

@@ -111,10 +111,10 @@ def shortened(text: str, length: int) -> str:
 def fence(values: Sequence[float]) -> float:
     """Return the greatest value, but for those that would squash the rest of a plot.
 
-    Those are more than three times as far from the least as the median is, and more than 5% of it.
+    Those are more than three times as far from the least as the median is, and more than 15% of it.
     """
     best, median = min(values), sorted(values)[(len(values) - 1) // 2]
-    return min(max(best + 3 * (median - best), best + 0.05 * abs(best)), max(values))
+    return min(max(best + 3 * (median - best), best + 0.15 * abs(best)), max(values))
 
 
 def new_figure(width: float, height: float) -> "Figure":
