@@ -44,10 +44,10 @@ PICTURES = {
         "Bias and variance of the sampled gradient, relative to the exact one's norm and its "
         "square, means over seeds. Bars: 95% intervals for the error of finitely many draws. "
         "Crosses: the exact expectation, where there is a closed form. Thin lines: straight lines "
-        "by least squares, with their slopes, ± a standard error where there are three points or "
-        "more. Arrows that point down: a bias that the draws do not tell from 0, drawn at the "
-        "upper end of its interval and left out of the fit. Settings of one K are moved apart "
-        "a little.",
+        "by least squares (through the crosses where there are), with their slopes, ± a standard "
+        "error where there are three points or more. Arrows that point down: a bias that the "
+        "draws do not tell from 0, drawn at the upper end of its interval and left out of the fit. "
+        "Settings of one K are moved apart a little.",
     ),
 }
 

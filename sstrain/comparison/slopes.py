@@ -59,14 +59,17 @@ def fit_slope(curve: Sequence[tuple[int, Mean]]) -> Slope | None:
     Parameters
     ----------
     curve : sequence of (int, Mean)
-        K and a figure. One whose interval reaches 0 says nothing of its logarithm and is left out.
+        K and a figure. Closed forms are taken where all have one; among measured values one whose
+        interval reaches 0 says nothing of its logarithm and is left out.
 
     Returns
     -------
     Slope or None
         None if fewer than two points are left.
     """
-    points = [(num_samples, mean.value) for num_samples, mean in curve if mean.low > 0]
+    exact = [(num_samples, mean.closed_form) for num_samples, mean in curve if mean.closed_form]
+    measured = [(num_samples, mean.value) for num_samples, mean in curve if mean.low > 0]
+    points = exact if len(exact) == len(curve) else measured
     if len(points) < 2:
         return None
     x, y = np.log(np.array(points, np.float64)).T

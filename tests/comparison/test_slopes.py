@@ -104,3 +104,11 @@ def test_one_size_has_no_slopes() -> None:
     nothing: list[CellRecord] = []
     assert slopes(comparison(sizes=(16,))) == []
     assert slopes(nothing) == []
+
+
+def test_closed_forms_are_taken_where_all_points_have_one() -> None:
+    unseen = [(4, Mean(0.9, 0.0, 2.0, 1.0)), (16, Mean(0.0, 0.0, 1.0, 0.25))]
+    fit = fit_slope(unseen)
+    assert fit is not None
+    assert fit.slope == pytest.approx(-1)
+    assert fit_slope([unseen[0], (16, Mean(0.0, 0.0, 1.0, None))]) is None
