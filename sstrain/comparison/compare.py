@@ -180,14 +180,19 @@ def _run_cells(
             run_here(CellRunner(comparison, splits), todo, keep, progress, request)
             return
         try:
-            folder.data.mkdir()
-            write_splits(folder.data, splits)
-        except OSError as error:
-            raise FailureError(f"{folder.data}: cannot be written: {disk_reason(error)}") from error
-        try:
+            _share(folder, splits)
             run_in_processes(folder, todo, comparison.workers, keep, progress, request)
         finally:
             folder.remove_data()
+
+
+def _share(folder: ComparisonFolder, splits: Splits) -> None:
+    """Write the data where worker processes map them."""
+    try:
+        folder.data.mkdir()
+        write_splits(folder.data, splits)
+    except OSError as error:
+        raise FailureError(f"{folder.data}: cannot be written: {disk_reason(error)}") from error
 
 
 def _stopped(
