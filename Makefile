@@ -5,13 +5,16 @@ VENV := .venv
 RUN := runs/quickstart
 COMPARISON := runs/compare_small
 PYTEST_FLAGS ?= -n 2
+# The tests that call kernels in their own process.
+KERNEL_TESTS := tests/kernels tests/fuzz tests/data tests/diagnostics tests/evaluation tests/objectives \
+	tests/optim tests/samplers tests/training/test_engine.py
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: help demo test lint clean
 
 help:
 	@echo "make demo    install, train on the King James Bible, evaluate, predict, compare samplers (some minutes)"
-	@echo "make test    install what the tests need, and run them"
+	@echo "make test    install what the tests need, and run them, kernels with checked indices too"
 	@echo "make lint    ruff check, ruff format --check, mypy --strict"
 	@echo "make clean   remove the virtual environment and caches; runs/ stays"
 	@echo
@@ -37,6 +40,8 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed-dev
 	$(VENV)/bin/python -m pytest $(PYTEST_FLAGS)
+	@# An index out of bounds is silent in a compiled kernel, unless it was compiled to be checked.
+	NUMBA_CACHE_DIR= NUMBA_BOUNDSCHECK=1 $(VENV)/bin/python -m pytest $(PYTEST_FLAGS) $(KERNEL_TESTS)
 
 lint: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check .

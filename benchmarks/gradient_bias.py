@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from sstrain import kernels
 from sstrain.config import Config, load
 from sstrain.data.batches import Batch, BatchReader
+from sstrain.data.cache import load as load_data
 from sstrain.data.loading import Splits
-from sstrain.data.loading import load as load_data
 from sstrain.models.base import Layout, Scores
 from sstrain.objectives.base import SampledObjective
 from sstrain.samplers import build_sampler

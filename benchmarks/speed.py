@@ -15,8 +15,8 @@ import click
 
 from sstrain import kernels
 from sstrain.config import load
+from sstrain.data.cache import load as load_data
 from sstrain.data.loading import Splits
-from sstrain.data.loading import load as load_data
 from sstrain.training.engine import Engine
 
 CONFIG = Path(__file__).parent.parent / "configs" / "quickstart.yaml"

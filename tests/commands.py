@@ -5,13 +5,16 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+#: A cache of data for the tests alone.
+DATA_CACHE = tempfile.TemporaryDirectory(prefix="sstrain-tests-")
 #: A process's threads are limited by this and by the config; two even where there is one core.
-ENVIRONMENT = {**os.environ, "NUMBA_NUM_THREADS": "2"}
+ENVIRONMENT = {**os.environ, "NUMBA_NUM_THREADS": "2", "SSTRAIN_DATA_CACHE": DATA_CACHE.name}
 COMMAND = [sys.executable, "-m", "sstrain"]
 
 #: What every run's folder holds beside `checkpoints`.

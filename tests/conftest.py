@@ -3,10 +3,11 @@
 The runs that many tests read are trained once; a test that changes one copies it first.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from commands import sequence_text, sstrain, svmlight_text
+from commands import DATA_CACHE, sequence_text, sstrain, svmlight_text
 
 #: Trained too long, so that the best checkpoint, of step 26, is not the last, of step 39.
 SVMLIGHT_CONFIG = """\
@@ -34,6 +35,14 @@ evaluation: {top_k: [1, 3]}
 
 #: What the test file has and training has not: two labels, three occurrences of two features.
 UNKNOWN = "777 1:1 2:0.5\n7 3:1\n10 1:1 500:2\n20 500:1 600:1\n30\n"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def data_cache() -> Iterator[Path]:
+    """The cache of data that the tests use, also within their own process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSTRAIN_DATA_CACHE", DATA_CACHE.name)
+        yield Path(DATA_CACHE.name)
 
 
 @pytest.fixture(scope="session")

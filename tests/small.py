@@ -38,6 +38,7 @@ def make_dataset(
         targets=(num_classes * rng.random(num_examples) ** 2).astype(np.int32),
         weights=weights.astype(np.float32),
         lines=np.arange(1, num_examples + 1),
+        files=(("none.svm", 0),),
     )
 
 

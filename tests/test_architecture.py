@@ -34,6 +34,8 @@ PLACES = {
     "errors": 0,
     "buffers": 0,
     "progress": 0,
+    "disk": 0,
+    "lock": 0,
     "": 0,  # sstrain itself, which holds the version
 }
 HEAVY = {"numba", "llvmlite", "scipy", "sklearn", "matplotlib"}
@@ -197,4 +199,6 @@ def test_files_and_functions_stay_small(path: Path) -> None:
 def test_nothing_is_left_to_do() -> None:
     for path in sources():
         text = path.read_text(encoding="utf-8")
-        assert not [word for word in ("TODO", "FIXME", "XXX", "NotImplemented") if word in text]
+        assert not [
+            word for word in ("TODO", "FIXME", "XXX", "raise NotImplemented") if word in text
+        ]

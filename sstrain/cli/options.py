@@ -4,7 +4,14 @@ from pathlib import Path
 
 import click
 
-__all__ = ["checkpoint_option", "config_option", "output_option", "say", "set_option"]
+__all__ = [
+    "cache_option",
+    "checkpoint_option",
+    "config_option",
+    "output_option",
+    "say",
+    "set_option",
+]
 
 config_option = click.option(
     "--config",
@@ -51,6 +58,16 @@ checkpoint_option = click.option(
     type=_Checkpoint(),
     metavar="best|last|STEP",
     help="The checkpoint; best where there is a validation split, else last, if not given.",
+)
+
+
+cache_option = click.option(
+    "--no-cache",
+    "use_cache",
+    is_flag=True,
+    flag_value=False,
+    default=True,
+    help="Keep the data in memory, and neither read nor write what is kept between runs.",
 )
 
 

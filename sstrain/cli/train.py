@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from sstrain.cli.options import config_option, output_option, say, set_option
+from sstrain.cli.options import cache_option, config_option, output_option, say, set_option
 
 __all__ = ["command"]
 
@@ -15,8 +15,14 @@ __all__ = ["command"]
 @output_option
 @click.option("--resume", is_flag=True, help="Go on with the run that is in the output folder.")
 @click.option("--overwrite", is_flag=True, help="Train afresh in the place of that run.")
+@cache_option
 def command(
-    config_file: Path, overrides: tuple[str, ...], output: str | None, resume: bool, overwrite: bool
+    config_file: Path,
+    overrides: tuple[str, ...],
+    output: str | None,
+    resume: bool,
+    overwrite: bool,
+    use_cache: bool,
 ) -> None:
     """Train a model; write checkpoints, metrics and a picture into the run's folder."""
     from sstrain.config import load, notes
@@ -27,5 +33,5 @@ def command(
     config = load(config_file, overrides, output)
     for note in notes(config):
         say(note)
-    trained = train(config, resume=resume, overwrite=overwrite, report=say)
+    trained = train(config, resume=resume, overwrite=overwrite, report=say, use_cache=use_cache)
     click.echo(trained.summary())

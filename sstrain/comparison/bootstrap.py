@@ -16,22 +16,22 @@ _DRAWN = 1 << 21
 
 def bootstrap_log_losses(
     losses: Float64,
-    line_counts: NDArray[np.int64],
+    line_weights: NDArray[np.float64 | np.int64],
     replicates: int = REPLICATES,
     seed: int = 0,
 ) -> Float64:
     """Return the log-loss of each arm on validation sets made of lines drawn with replacement.
 
     Lines are drawn rather than examples, since examples of one line depend on each other. All arms
-    see the same lines, so that differences are paired, and the ratio of summed losses and examples
+    see the same lines, so that differences are paired, and the ratio of summed losses and weights
     is taken anew each time, since lines differ in length.
 
     Parameters
     ----------
     losses : float64 array of shape [A, L]
-        Summed loss of each line.
-    line_counts : int64 array of shape [L]
-        Examples of each line, positive.
+        Summed loss, by weight, of each line.
+    line_weights : float64 array of shape [L]
+        Summed weights of each line's examples, positive.
     replicates : int
         R.
     seed : int
@@ -40,8 +40,8 @@ def bootstrap_log_losses(
     -------
     float64 array of shape [R, A]
     """
-    columns = np.vstack([losses, line_counts]).T
-    sums = np.vstack([t @ columns for t in _times_drawn(len(line_counts), replicates, seed)])
+    columns = np.vstack([losses, line_weights]).T
+    sums = np.vstack([t @ columns for t in _times_drawn(len(line_weights), replicates, seed)])
     return np.asarray(sums[:, :-1] / sums[:, -1:])
 
 

@@ -33,22 +33,23 @@ __all__ = ["CellRunner", "validation_lines"]
 Tell = Callable[[int], None]
 
 
-def validation_lines(dataset: "Dataset") -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def validation_lines(dataset: "Dataset") -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return what a bootstrap over lines needs of the validation split.
 
     Returns
     -------
     places : int64 array of shape [N]
-        For each example with a known label the place of its line among the L that have one, in
-        their order; -1 for the others.
-    counts : int64 array of shape [L]
-        Examples with a known label on each line.
+        For each example with a known label and a weight above 0 the place of its line among the L
+        that have one, in their order; -1 for the others.
+    weights : float64 array of shape [L]
+        Each line's summed weights of these examples: how many there are, where all have weight 1.
     """
-    known = dataset.targets >= 0
-    lines, places = np.unique(dataset.lines[known], return_inverse=True)
+    known = (dataset.targets >= 0) & (dataset.weights > 0)
+    lines, places = np.unique(dataset.example_lines[known], return_inverse=True)
     of_example = np.full(dataset.num_examples, -1, np.int64)
     of_example[known] = places
-    return of_example, np.bincount(places, minlength=len(lines)).astype(np.int64)
+    weights = np.bincount(places, dataset.weights[known].astype(np.float64), len(lines))
+    return of_example, np.asarray(weights, np.float64)
 
 
 class CellRunner:
@@ -66,7 +67,7 @@ class CellRunner:
         assert splits.validation is not None
         self.comparison = comparison
         self.splits = splits
-        self.line_of_example, self.line_counts = validation_lines(splits.validation)
+        self.line_of_example, self.line_weights = validation_lines(splits.validation)
         self._warm: set[tuple[object, ...]] = set()
 
     def run(self, cell: Cell, tell: Tell) -> CellRecord:
@@ -202,8 +203,9 @@ class _Course:
         assert validation is not None
         vocabulary = runner.splits.vocabulary
         predictions = predict_all(self.engine.model, validation, vocabulary)
-        top_k = sorted({1, *self.cell.config.evaluation.top_k})
-        figures = all_figures(predictions, validation, vocabulary, top_k)
+        evaluation = self.cell.config.evaluation
+        top_k = sorted({1, *evaluation.top_k})
+        figures = all_figures(predictions, validation, vocabulary, top_k, evaluation.propensity)
         if figures["log_loss"] is None:
             raise DivergedError(f"after step {self.engine.done:,}: validation log-loss not finite")
         bands = figures.pop("bands")
@@ -215,8 +217,8 @@ class _Course:
         self.curve.append({**self._counters(), **self.figures})
         known = runner.line_of_example >= 0
         places, losses = runner.line_of_example[known], predictions.losses[known]
-        self.line_losses = np.zeros(len(runner.line_counts))
-        np.add.at(self.line_losses, places, losses)
+        self.line_losses = np.zeros(len(runner.line_weights))
+        np.add.at(self.line_losses, places, predictions.weights[known] * losses)
 
     def _measure(self, moment: str) -> None:
         if self.measurement is not None:

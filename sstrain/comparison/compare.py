@@ -16,12 +16,13 @@ from sstrain.comparison.tables import write_tables
 from sstrain.comparison.workers import Stopped, run_here, run_in_processes
 from sstrain.config.comparison_loading import comparison_yaml
 from sstrain.config.sections import Diagnostics
+from sstrain.data.cache import load
 from sstrain.data.files import describe_file
-from sstrain.data.loading import Splits, load
+from sstrain.data.loading import Splits
+from sstrain.disk import disk_reason
 from sstrain.errors import FailureError, UserError
 from sstrain.samplers import build_sampler
 from sstrain.training.environment import environment
-from sstrain.training.files import disk_reason
 from sstrain.training.forecast import GIB, forecast_memory, still_needed
 from sstrain.training.memory import available_memory
 from sstrain.training.signals import StoppedError, listening
@@ -46,7 +47,14 @@ class Compared:
     text: str
 
 
-def compare(comparison: "Comparison", *, resume: bool, overwrite: bool, report: Report) -> Compared:
+def compare(
+    comparison: "Comparison",
+    *,
+    resume: bool,
+    overwrite: bool,
+    report: Report,
+    use_cache: bool = True,
+) -> Compared:
     """Run every cell of a comparison and write what came of it.
 
     Every mistake of the user's is found before anything is written.
@@ -59,6 +67,8 @@ def compare(comparison: "Comparison", *, resume: bool, overwrite: bool, report: 
         What may be done with a comparison that is in the output folder.
     report : callable
         Takes lines for a person to read.
+    use_cache : bool
+        Whether data are kept on the disk between runs.
 
     Raises
     ------
@@ -71,7 +81,7 @@ def compare(comparison: "Comparison", *, resume: bool, overwrite: bool, report: 
         report(f"{folder.path}: the comparison is finished; nothing to do")
         return Compared(folder, _text(folder, read_outcome(folder)))
     threads = prepare_kernels(cells(comparison)[0].config, report)
-    splits = load(comparison.base.data, report)
+    splits = load(comparison.base.data, report, use_cache)
     _check(comparison, splits)
     sampler_files = {path for sampler in comparison.samplers for path in sampler.files()}
     described = environment(
@@ -91,8 +101,8 @@ def compare(comparison: "Comparison", *, resume: bool, overwrite: bool, report: 
 def _check(comparison: "Comparison", splits: Splits) -> None:
     """Refuse what cannot be run, before anything is."""
     assert splits.validation is not None
-    _, line_counts = validation_lines(splits.validation)
-    if not len(line_counts):
+    _, line_weights = validation_lines(splits.validation)
+    if not len(line_weights):
         raise UserError(
             "base.data.validation: no example whose label training saw; a comparison ranks by "
             "validation log-loss"

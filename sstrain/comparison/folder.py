@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sstrain.comparison.records import Arm, CellRecord
+from sstrain.disk import disk_reason, read_json, replacing, write_json, write_text
 from sstrain.errors import FailureError, UserError
-from sstrain.training.files import disk_reason, read_json, replacing, write_json, write_text
 from sstrain.training.format import check_format_version
 from sstrain.training.output_folder import OutputFolder
 

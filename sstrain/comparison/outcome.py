@@ -12,8 +12,8 @@ from sstrain.comparison.report import write_report
 from sstrain.comparison.slopes import slopes
 from sstrain.comparison.tables import write_tables
 from sstrain.config.comparison_loading import comparison_yaml
+from sstrain.disk import disk_reason, read_json, write_json
 from sstrain.errors import FailureError, UserError
-from sstrain.training.files import disk_reason, read_json, write_json
 
 if TYPE_CHECKING:
     from sstrain.comparison.folder import ComparisonFolder
@@ -63,8 +63,8 @@ def write_outcome(
     """
     assert splits.validation is not None
     assert comparison.budget is not None
-    _, line_counts = validation_lines(splits.validation)
-    ranking = rank(records, line_counts)
+    _, line_weights = validation_lines(splits.validation)
+    ranking = rank(records, line_weights)
     kind, budget = _budget(comparison.budget)
     recommendation = recommend(ranking, records, comparison.tolerance, kind)
     summary = {
@@ -75,8 +75,8 @@ def write_outcome(
         "budget": budget,
         "data": {
             "examples": splits.train.num_examples,
-            "validation_examples": int(line_counts.sum()),
-            "validation_lines": len(line_counts),
+            "validation_examples": round(float(line_weights.sum())),
+            "validation_lines": len(line_weights),
             "classes": splits.vocabulary.num_classes,
             "features": splits.vocabulary.num_features,
         },

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sstrain.comparison.curve_plots import draw_curves
 from sstrain.comparison.diagnostic_plots import draw_bias_and_variance
 from sstrain.comparison.ranking_plots import draw_pareto, draw_ranking
-from sstrain.training.files import replacing
+from sstrain.disk import replacing
 
 if TYPE_CHECKING:
     from sstrain.comparison.ranking import Ranking

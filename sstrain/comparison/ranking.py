@@ -117,15 +117,15 @@ class Ranking:
         return [row for row in self.rows if row.log_loss is not None]
 
 
-def rank(records: "Sequence[CellRecord]", line_counts: NDArray[np.int64]) -> Ranking:
+def rank(records: "Sequence[CellRecord]", line_weights: NDArray[np.float64 | np.int64]) -> Ranking:
     """Rank arms by the mean of their final validation log-loss.
 
     Parameters
     ----------
     records : sequence of CellRecord
         In any order; each arm and seed at most once.
-    line_counts : int64 array of shape [L]
-        Examples of each line of their ``line_losses``.
+    line_weights : float64 array of shape [L]
+        Summed weights of the examples of each line of their ``line_losses``.
     """
     records = sorted(records, key=lambda record: (_order(record.arm), record.seed))
     cells = [record for record in records if record.status == "finished"]
@@ -135,8 +135,8 @@ def rank(records: "Sequence[CellRecord]", line_counts: NDArray[np.int64]) -> Ran
     seeds = sorted({record.seed for record in records})
     sizes: dict[str, Any] = {
         "seeds": len(seeds),
-        "lines": len(line_counts),
-        "examples": int(line_counts.sum()),
+        "lines": len(line_weights),
+        "examples": round(float(line_weights.sum())),
     }
     if not arms:
         return Ranking(rows=last, **sizes, notes=["No cell finished."])
@@ -147,7 +147,7 @@ def rank(records: "Sequence[CellRecord]", line_counts: NDArray[np.int64]) -> Ran
     )
     # The fitted means are linear in the cells' losses, so the lines' are weighted as they are.
     line_losses = fit.weights @ np.stack([_line_losses(cell) for cell in cells])
-    comparison = _compare(fit, bootstrap_log_losses(line_losses, line_counts))
+    comparison = _compare(fit, bootstrap_log_losses(line_losses, line_weights))
     rows = [
         RankedArm(
             arm=arm, **_figures(records, arm), **{k: v[a] for k, v in comparison.rows.items()}

@@ -26,7 +26,7 @@ from sstrain.comparison.report_words import (
 )
 from sstrain.config.tree import Place
 from sstrain.config.yaml import parse
-from sstrain.training.files import write_text
+from sstrain.disk import write_text
 
 if TYPE_CHECKING:
     from sstrain.comparison.ranking import Ranking

@@ -1,16 +1,15 @@
 """The data of a comparison, loaded once and mapped by every process that works on it."""
 
 import json
-from dataclasses import fields
 from pathlib import Path
 
-import numpy as np
-
-from sstrain.data.dataset import Dataset
 from sstrain.data.loading import Splits
+from sstrain.data.storage import read_dataset, write_dataset
 from sstrain.data.vocabulary import Vocabulary
 
 __all__ = ["map_splits", "write_splits"]
+
+_PLAIN = "plain.json"
 
 
 def write_splits(folder: Path, splits: Splits) -> None:
@@ -24,28 +23,14 @@ def write_splits(folder: Path, splits: Splits) -> None:
     assert splits.validation is not None
     splits.vocabulary.save(folder)
     for name, dataset in (("train", splits.train), ("validation", splits.validation)):
-        plain = {}
-        for field in fields(dataset):
-            value = getattr(dataset, field.name)
-            if isinstance(value, np.ndarray):
-                np.save(folder / f"{name}.{field.name}.npy", value, allow_pickle=False)
-            else:
-                plain[field.name] = value
-        (folder / f"{name}.json").write_text(json.dumps(plain), encoding="utf-8")
+        plain, _ = write_dataset(folder / name, [dataset])
+        (folder / name / _PLAIN).write_text(json.dumps(plain), encoding="utf-8")
 
 
 def map_splits(folder: Path) -> Splits:
     """Return the splits of a folder, their arrays mapped rather than read."""
-    train, validation = (_map(folder, name) for name in ("train", "validation"))
+    train, validation = (
+        read_dataset(folder / name, json.loads((folder / name / _PLAIN).read_text("utf-8")))
+        for name in ("train", "validation")
+    )
     return Splits(train, validation, None, Vocabulary.load(folder), [])
-
-
-def _map(folder: Path, name: str) -> Dataset:
-    plain = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-    # Copy on write: kernels are compiled for arrays that may be written to, and none is.
-    arrays = {
-        field.name: np.load(folder / f"{name}.{field.name}.npy", mmap_mode="c").view(np.ndarray)
-        for field in fields(Dataset)
-        if field.name not in plain
-    }
-    return Dataset(**arrays, **plain)

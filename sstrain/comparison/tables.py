@@ -5,8 +5,8 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sstrain.disk import disk_reason, write_text
 from sstrain.errors import FailureError
-from sstrain.training.files import disk_reason, write_text
 
 if TYPE_CHECKING:
     from sstrain.comparison.folder import ComparisonFolder

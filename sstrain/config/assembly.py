@@ -13,16 +13,14 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from sstrain.config.hints import about_key, closest
-from sstrain.config.problems import Problem, got
+from sstrain.config.problems import REPORTED, Problem, got
 from sstrain.config.sections import Config
 from sstrain.config.shapes import any_of, choices, describe, element, holds_paths, sections, tags
 from sstrain.config.tree import Key, Node
+from sstrain.data.files import STANDARD_INPUT
 from sstrain.section import Section
 
 __all__ = ["Assembler"]
-
-#: Stands in for an inner section whose mistakes have been reported.
-_REPORTED = object()
 
 _Section = TypeVar("_Section", bound=Section)
 
@@ -76,7 +74,7 @@ class Assembler:
         # A list with wrong elements is not to be called too short besides.
         told = {where[:1] for where in found if len(where) > 1}
         for where, errors in found.items():
-            if where not in told and not any(e["input"] is _REPORTED for e in errors):
+            if where not in told and not any(e["input"] is REPORTED for e in errors):
                 text = _problem(kind, where, errors, node)
                 self._problems.append(Problem(node.nearest(where).place, (*key, *where), text))
         return None
@@ -94,17 +92,19 @@ class Assembler:
         if known := [tag for kind in kinds for tag in tags(kind)]:
             name = kind.discriminator
             tag = node.get((name,)) or Node(None, node.place)
+            if tag.value is REPORTED:
+                return REPORTED
             if tag.value not in known:
                 wrong = (
                     ("missing", "") if tag.value is None else (f"unknown {name}", got(tag.plain()))
                 )
                 text = _join(*wrong, f"expected {any_of(known)}", closest(tag.value, known))
                 self._problems.append(Problem(tag.place, (*key, name), text))
-                return _REPORTED
+                return REPORTED
             kind = next(kind for kind in kinds if tag.value in tags(kind))
         before = len(self._problems)
         section = self.build(kind, self.values(kind, node, key, kinds), node, key)
-        return section if len(self._problems) == before else _REPORTED
+        return REPORTED if section is None or len(self._problems) > before else section
 
 
 def _where(location: Key) -> Key:
@@ -119,7 +119,11 @@ def _paths(annotation: Any, node: Node, key: Key) -> Any:
     """Return paths made absolute, from the folder of the file that each stands in."""
     if isinstance(node.value, list):
         return [_paths(annotation, child, key) for _, child in node.children]
-    if isinstance(node.value, str) and node.value and node.value not in choices(annotation):
+    if (
+        isinstance(node.value, str)
+        and node.value
+        and node.value not in (STANDARD_INPUT, *choices(annotation))
+    ):
         return os.path.normpath(os.path.join(node.place.folder, node.value))
     return node.plain()
 

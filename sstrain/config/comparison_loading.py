@@ -168,7 +168,7 @@ def _base(root: Node, problems: list[Problem], base_file: _BaseFile) -> Config |
     if base_file.unread:
         return None
     if isinstance(node.value, dict):
-        complete(node)
+        complete(node, problems, ("base",))
         return assemble(node, problems, ("base",), Config if base_file.holds(node) else Comparison)
     found = "missing" if node.value is None else f"wrong type; {got(node.plain())}"
     text = f"{found}; expected a train config, or its path"

@@ -1,28 +1,46 @@
 """What a file may leave out of a section because another part of the config says it."""
 
+import os
 from typing import Any
 
+from sstrain.config.problems import REPORTED, Problem
 from sstrain.config.sections import Config
 from sstrain.config.shapes import sections, tags
-from sstrain.config.tree import Node
+from sstrain.config.tree import Key, Node
 from sstrain.data import HeldOutSource
+from sstrain.data.formats import guess_format
+from sstrain.errors import UserError
 
-__all__ = ["DEFAULT_SAMPLER", "complete", "complete_type", "default_types"]
+__all__ = ["AUTO", "DEFAULT_SAMPLER", "complete", "complete_type", "default_types"]
 
 #: The proposal of a sampled objective where the config has none.
 DEFAULT_SAMPLER = "unigram"
+#: The format of a file whose content tells it.
+AUTO = "auto"
 
 
-def complete(root: Node) -> None:
+def complete(root: Node, problems: list[Problem], above: Key = ()) -> None:
     """Write what follows from other keys into a config, in place.
 
-    A section without ``type`` is of the default type; a held-out source in train's format takes
-    the reading options that it does not give itself, places included.
+    A section without ``type`` is of the default type; the format of training data that have none is
+    that which the file looks like; a held-out source in train's format takes the reading options
+    that it does not give itself, places included.
+
+    Parameters
+    ----------
+    root : Node
+        A train config.
+    problems : list of Problem
+        A format that cannot be told is added to it.
+    above : tuple
+        Where it stands in a larger config.
     """
     for name, tag in default_types().items():
         if node := root.get((name,)):
             complete_type(node, tag)
     train = root.get(("data", "train"))
+    if train and isinstance(train.value, dict):
+        _tell_format(train, problems, (*above, "data", "train", "format"))
     for split in ("validation", "test"):
         held_out = root.get(("data", split))
         if train and held_out and isinstance(held_out.value, dict):
@@ -45,6 +63,22 @@ def default_types() -> dict[str, Any]:
     return types
 
 
+def _tell_format(train: Node, problems: list[Problem], key: Key) -> None:
+    """Write the format that the first file looks like in the place of none, or of ``auto``."""
+    form, path = _given(train, "format"), _given(train, "path")
+    while path and isinstance(path.value, list) and path.value:
+        path = path.value[0]
+    if (form and form.plain() != AUTO) or not path or not isinstance(path.value, str):
+        return
+    place = form.place if form else train.place
+    try:
+        name = guess_format(os.path.join(path.place.folder, path.value))
+    except UserError as error:
+        problems.append(Problem(place, key, str(error)))
+        name = REPORTED
+    train.value["format"] = Node(name, place)
+
+
 def _given(node: Node, name: str) -> Node | None:
     child = node.get((name,))
     return child if child and child.value is not None else None
@@ -54,9 +88,9 @@ def _inherit(train: Node, held_out: Node) -> None:
     # Where neither says its format, both lack it at the same place: the user is told once.
     form = _given(train, "format") or Node(None, train.place)
     own_form = _given(held_out, "format")
-    if own_form and own_form.plain() != form.plain():
+    if own_form and own_form.plain() not in (form.plain(), AUTO):
         return
-    held_out.value["format"] = own_form or form
+    held_out.value["format"] = form
     kinds = [kind for kind in sections(HeldOutSource) if form.plain() in tags(kind)]
     for name in {name for kind in kinds for name in kind.model_fields} - {"path", "format"}:
         if (option := _given(train, name)) and not _given(held_out, name):

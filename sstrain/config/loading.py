@@ -52,7 +52,7 @@ def load(path: Path | str, overrides: Sequence[str] = (), output: str | None = N
         problems.append(Problem(root.value["base"].place, ("base",), f"{found}; {advice}"))
     elif root is not None:
         override(root, overrides, output, problems)
-        complete(root)
+        complete(root, problems)
         config = assemble(root, problems)
     if problems or config is None:
         raise UserError(*messages(problems))

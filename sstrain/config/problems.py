@@ -6,7 +6,10 @@ from typing import Any
 
 from sstrain.config.tree import Key, Place
 
-__all__ = ["Problem", "got", "shown"]
+__all__ = ["REPORTED", "Problem", "got", "shown"]
+
+#: Stands in for a value whose mistakes have been reported.
+REPORTED: Any = object()
 
 _LONGEST = 60
 

@@ -7,10 +7,10 @@ from typing import Any, cast
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from sstrain.config.completion import default_types
+from sstrain.config.completion import AUTO, default_types
 from sstrain.config.sections import Config
 from sstrain.config.shapes import sections, tags
-from sstrain.data import HeldOutSource
+from sstrain.data import HeldOutSource, Source, TrainSource
 from sstrain.objectives import SampledObjectiveSection
 from sstrain.samplers import ComparedSampler
 from sstrain.section import Section, Span
@@ -29,6 +29,9 @@ class _Generator(GenerateJsonSchema):
         for name, comment in _comments(section).items():
             if name in json_schema.get("properties", {}):
                 json_schema["properties"][name].setdefault("description", comment)
+        if issubclass(section, Source):
+            # What the file looks like, where it says nothing or ``auto``.
+            json_schema["properties"]["format"] = {"enum": [AUTO, *tags(section)]}
         if tags(section) and section not in _untagged():
             json_schema["required"] = [section.discriminator, *json_schema.get("required", [])]
         return json_schema
@@ -50,7 +53,8 @@ def _untagged() -> set[type[Section]]:
         *sections(cast(Any, ComparedSampler)),
         *sections(cast(Any, SampledObjectiveSection)),
     ]
-    return {*kinds, *sections(HeldOutSource), *compared}
+    sources = [*sections(cast(Any, TrainSource)), *sections(HeldOutSource)]
+    return {*kinds, *sources, *compared}
 
 
 def _comments(section: type[Any]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from sstrain.data import HeldOutSource, TrainSource
 from sstrain.models import ModelSection
@@ -25,6 +25,19 @@ __all__ = [
 ]
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+def _pair(values: tuple[float, ...]) -> tuple[float, ...]:
+    if len(values) != 2:
+        raise ValueError("expected two numbers above 0, A and B")
+    return values
+
+
+Propensity = Annotated[
+    NonEmpty[Annotated[float, Field(gt=0)]],
+    AfterValidator(_pair),
+    Field(json_schema_extra={"minItems": 2}),
+]
 
 
 class Data(Section):
@@ -61,6 +74,8 @@ class Evaluation(Section):
     every: Interval | None = Span(1, "epochs")
     #: An example counts for ``top_<k>`` if its label is among the k most probable.
     top_k: NonEmpty[Annotated[int, Field(ge=1)]] = (1, 5)
+    #: A and B of the propensities in ``psp_<k>``, for data whose rows have several labels.
+    propensity: Propensity = (0.55, 1.5)
 
 
 class Checkpoint(Section):

@@ -3,8 +3,15 @@
 from typing import TYPE_CHECKING
 
 from sstrain.data.base import Fitting, Source
+from sstrain.data.fasttext import Fasttext
+from sstrain.data.npz import Npz
 from sstrain.data.sequence import Sequence, SequenceFitting
+from sstrain.data.store import Store
 from sstrain.data.svmlight import Svmlight
+from sstrain.data.table import Table
+from sstrain.data.text import Text
+from sstrain.data.vw import Vw
+from sstrain.data.xc import Xc
 from sstrain.section import merged, one_of
 
 __all__ = ["FORMATS", "Fitting", "HeldOutSource", "Source", "TrainSource"]
@@ -12,7 +19,14 @@ __all__ = ["FORMATS", "Fitting", "HeldOutSource", "Source", "TrainSource"]
 #: For each format, how a file of it is read and what it fits to the training rows.
 FORMATS: dict[str, tuple[type[Source], type[Fitting]]] = {
     "sequence": (Sequence, SequenceFitting),
+    "text": (Text, Fitting),
     "svmlight": (Svmlight, Fitting),
+    "xc": (Xc, Fitting),
+    "fasttext": (Fasttext, Fitting),
+    "vw": (Vw, Fitting),
+    "npz": (Npz, Fitting),
+    "table": (Table, Fitting),
+    "store": (Store, SequenceFitting),
 }
 
 if TYPE_CHECKING:

@@ -2,28 +2,30 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from sstrain.section import FilePaths, Section
 
 if TYPE_CHECKING:
+    from sstrain.data.guessing import Sample
     from sstrain.data.reader import Reader
 
-__all__ = ["Fitting", "Source"]
+__all__ = ["Fitting", "MultiLabelSource", "Source"]
 
 
 class Source(Section):
     """A file, or several read one after another, and how to read them."""
 
     discriminator: ClassVar[str] = "format"
-    #: Whether each token of a line is an example: one whose token is no class is then skipped,
-    #: and the first has no features.
-    predicts_tokens: ClassVar[bool] = False
-
+    #: ``-`` is standard input.
     path: FilePaths
     format: str
+    #: Whether the first line that does not parse stops, or such lines are counted and left out.
+    on_bad_line: Literal["error", "skip"] = "error"
+    #: The share of bad lines above which they are refused all the same.
+    max_bad_share: float = Field(0.01, ge=0, le=1)
 
     @abstractmethod
     def reader(self, fitted: Mapping[str, Any], labelled: bool = True) -> "Reader":
@@ -32,10 +34,34 @@ class Source(Section):
         Parameters
         ----------
         fitted : mapping
-            What the training files fixed (``Vocabulary.fitted``); empty for the training files.
+            What the training files fixed (``Vocabulary.fitted``), ``hash_bits`` among it; for the
+            training files themselves ``hash_bits`` alone.
         labelled : bool
             False where each line, whatever it holds, is one row without a label.
         """
+
+    @classmethod
+    def path_keys(cls) -> set[str]:
+        """Return the keys that name files."""
+        return {"path"}
+
+    def files(self) -> tuple[str, ...]:
+        """Return every file that is read, in that order."""
+        return self.path
+
+    @classmethod
+    @abstractmethod
+    def fits(cls, sample: "Sample") -> bool:
+        """Return whether the beginning of a file looks like this format."""
+
+
+class MultiLabelSource(Source):
+    """A format whose lines may have several labels."""
+
+    #: What becomes of an example with several labels: it is a mistake, has its first alone, or is
+    #: an example for each of its m labels, which counts 1/m (the pick-all-labels reduction of Menon
+    #: and others 2019, "Multilabel reductions: what is my loss optimising?").
+    multilabel: Literal["error", "first", "split"] = "error"
 
 
 class Fitting(Section):
@@ -43,6 +69,15 @@ class Fitting(Section):
 
     #: Features that fewer training examples hold are left out.
     min_feature_count: int = Field(1, ge=1)
+    #: Of the features, so many that the most training examples hold are kept; None: all.
+    max_features: int | None = Field(None, ge=1)
+    #: Features are hashed into 2^bits buckets, and their names are not kept; None: they are kept.
+    hash_bits: int | None = Field(None, ge=1, le=30)
+    #: Whether values are multiplied by log((1 + N) / (1 + count)) + 1, the inverse document
+    #: frequency as scikit-learn smooths it.
+    tf_idf: bool = False
+    #: Whether each example's values are divided by their Euclidean norm.
+    normalize: Literal["none", "l2"] = "none"
 
     @property
     def smallest_class(self) -> int:

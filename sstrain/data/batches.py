@@ -17,6 +17,7 @@ __all__ = ["Batch", "BatchReader", "epoch_order"]
 
 #: The purpose of the random stream that orders an epoch.
 _ORDER = 1
+_BLOCKS_PER_WINDOW = 256
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,20 @@ class Batch:
 
 
 def epoch_order(
-    seed: int, epoch: int, num_examples: int, start: int, stop: int
+    seed: int, epoch: int, num_examples: int, start: int, stop: int, block: int = 1
 ) -> NDArray[np.int64]:
-    """Return a slice of the epoch's permutation of the examples, a pure function."""
+    """Return a slice of the epoch's permutation of the examples, a pure function.
+
+    With blocks of more than one example (``Dataset.shuffle_block``) the examples of any 256
+    consecutive blocks of the order lie in at most 512 places of the file.
+    """
     order = np.empty(stop - start, np.int64)
     key = kernels.stream_key(seed, _ORDER, epoch, 0)
-    kernels.permuted(key, num_examples, start, stop, order)
+    if block == 1:
+        kernels.permuted(key, num_examples, start, stop, order)
+    else:
+        shape = (block, _BLOCKS_PER_WINDOW)
+        kernels.permuted_in_blocks(key, num_examples, shape, start, stop, order)
     return order
 
 
@@ -64,24 +73,43 @@ class BatchReader:
     def take(self, example_ids: NDArray[np.int64]) -> Batch:
         """Return the examples of the given ids; valid until the next call."""
         data = self.dataset
-        entries = int((data.indptr[example_ids + 1] - data.indptr[example_ids]).sum())
-        arrays = self._buffers(len(example_ids), entries)
-        num_features = kernels.take_batch(
-            data.indptr, data.indices, data.values, example_ids, self._slot_of_feature, arrays
-        )
-        return Batch(
-            arrays,
-            num_features,
-            data.targets[example_ids],
-            data.weights[example_ids],
-            example_ids,
-        )
+        rows = example_ids if data.rows is None else data.rows[example_ids]
+        arrays, num_features = self._take_rows(rows)
+        targets, weights = data.targets[example_ids], data.weights[example_ids]
+        return Batch(arrays, num_features, targets, weights, example_ids)
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:
         """Yield all examples in batches, in the order of the file."""
         for start in range(0, self.dataset.num_examples, batch_size):
             stop = min(start + batch_size, self.dataset.num_examples)
             yield self.take(np.arange(start, stop))
+
+    def rows_in_order(self, batch_size: int) -> Iterator[tuple[Batch, NDArray[np.int64]]]:
+        """Yield all rows in batches without targets, and the ids of the examples that they make.
+
+        Where each row is an example this is `in_order`, with its targets.
+        """
+        data = self.dataset
+        if data.rows is None:
+            for batch in self.in_order(batch_size):
+                yield batch, batch.example_ids
+            return
+        for start in range(0, data.num_rows, batch_size):
+            rows = np.arange(start, min(start + batch_size, data.num_rows))
+            first, end = np.searchsorted(data.rows, [rows[0], rows[-1] + 1])
+            arrays, num_features = self._take_rows(rows)
+            targets, weights = np.full(len(rows), -1, np.int32), np.ones(len(rows), np.float32)
+            yield Batch(arrays, num_features, targets, weights, rows), np.arange(first, end)
+
+    def _take_rows(self, rows: NDArray[np.int64]) -> "tuple[BatchArrays, int]":
+        """Return rows with their transpose, and how many distinct features they hold."""
+        data = self.dataset
+        entries = int((data.indptr[rows + 1] - data.indptr[rows]).sum())
+        arrays = self._buffers(len(rows), entries)
+        num_features = kernels.take_batch(
+            data.indptr, data.indices, data.values, rows, self._slot_of_feature, arrays
+        )
+        return arrays, num_features
 
     def _buffers(self, size: int, entries: int) -> "BatchArrays":
         if self._arrays is None or size > self._capacity[0] or entries > self._capacity[1]:

@@ -1,179 +1,114 @@
-"""From a reader's rows to a vocabulary and to examples over its ids."""
+"""From a reader's rows to examples over a vocabulary's ids."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sstrain import kernels
-from sstrain.data.base import Fitting
 from sstrain.data.dataset import Dataset
-from sstrain.data.reader import FeatureNames, Rows
+from sstrain.data.fitting import labels_of
+from sstrain.data.raw import RawData, Selection
+from sstrain.data.reader import FeatureNames, Rows, no_rows
+from sstrain.data.transform import Transform
 from sstrain.data.vocabulary import Vocabulary
 
-__all__ = ["RawData", "Selection", "encode", "every_line", "fit_vocabulary"]
-
-#: Tells for each line number whether a split holds it.
-Selection = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
+__all__ = ["encoded"]
 
 
-def every_line(lines: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Select all lines."""
-    return np.ones(len(lines), np.bool_)
-
-
-@dataclass(frozen=True)
-class RawData:
-    """All that a source holds, under its reader's ids.
-
-    Attributes
-    ----------
-    chunks : list of Rows
-    label_names : list of str
-    feature_names : list of str, or int64 array for a format that numbers its features
-    num_lines : int
-    files : list of (str, int)
-        Each file that holds a line, with the lines of those before it.
-    fitted : dict
-        What the reader fixed for other files, as JSON values.
-    """
-
-    chunks: list[Rows]
-    label_names: list[str]
-    feature_names: FeatureNames
-    num_lines: int
-    files: list[tuple[str, int]]
-    fitted: dict[str, Any]
-
-    def place(self, line: int) -> str:
-        """Return ``file:line`` for a line number that runs on over the files."""
-        name, lines_before = [file for file in self.files if file[1] < line][-1]
-        return f"{name}:{line - lines_before}"
-
-
-def fit_vocabulary(raw: RawData, selected: Selection, fitting: Fitting) -> Vocabulary:
-    """Fit the classes and features to the training rows alone.
-
-    Parameters
-    ----------
-    raw : RawData
-    selected : Selection
-        The training lines.
-    fitting : Fitting
-        How often a class and a feature must be seen.
-
-    Returns
-    -------
-    Vocabulary
-        Classes, and features with names, by falling count, ties by name; numbered features by
-        their number. A feature counts the training examples, of labels that are classes, that
-        hold it.
-    """
-    label_counts = np.zeros(len(raw.label_names), np.int64)
-    for chunk in raw.chunks:
-        labels = chunk.labels[selected(chunk.lines)]
-        label_counts += np.bincount(labels, minlength=len(label_counts))
-    labels_kept = _frequent(label_counts, fitting.smallest_class)
-    is_class = np.zeros(len(label_counts), np.bool_)
-    is_class[labels_kept] = True
-    feature_counts = np.zeros(len(raw.feature_names), np.int64)
-    for chunk in raw.chunks:
-        rows = np.flatnonzero(selected(chunk.lines) & is_class[chunk.labels])
-        kernels.count_features(chunk.indptr, chunk.features, rows, feature_counts)
-    features_kept = _frequent(feature_counts, fitting.min_feature_count)
-    labels_kept = _by_falling_count(labels_kept, label_counts, raw.label_names)
-    if isinstance(raw.feature_names, np.ndarray):
-        features_kept = features_kept[np.argsort(raw.feature_names[features_kept])]
-    else:
-        features_kept = _by_falling_count(features_kept, feature_counts, raw.feature_names)
-    return Vocabulary(
-        classes=[raw.label_names[label] for label in labels_kept],
-        class_counts=label_counts[labels_kept],
-        features=[str(raw.feature_names[feature]) for feature in features_kept],
-        feature_counts=feature_counts[features_kept],
-        fitted=raw.fitted,
-    )
-
-
-def _frequent(counts: NDArray[np.int64], least: int) -> NDArray[np.int64]:
-    return np.flatnonzero(counts >= least)
-
-
-def _by_falling_count(
-    ids: NDArray[np.int64], counts: NDArray[np.int64], names: list[str]
-) -> NDArray[np.int64]:
-    by_name = np.array(sorted(ids.tolist(), key=names.__getitem__), np.int64)
-    return by_name[np.argsort(-counts[by_name], kind="stable")]
-
-
-def encode(
+def encoded(
     raw: RawData, selected: Selection, vocabulary: Vocabulary, skip_unknown: bool
-) -> Dataset:
-    """Return the examples of some lines under a vocabulary's ids.
+) -> Iterator[Dataset]:
+    """Yield the examples of some rows under a vocabulary's ids, a chunk at a time, at least one.
 
     Parameters
     ----------
     raw : RawData
     selected : Selection
-        The lines.
+        The rows.
     vocabulary : Vocabulary
     skip_unknown : bool
         Whether a row whose label is no class is left out and counted, or kept with target -1.
     """
-    # The last element serves label -1: none.
-    class_ids = np.append(_ids(raw.label_names, vocabulary.class_ids), np.int32(-1))
-    rows_of_chunks = [np.flatnonzero(selected(chunk.lines)) for chunk in raw.chunks]
-    num_rows = sum(map(len, rows_of_chunks))
-    if skip_unknown:
-        rows_of_chunks = [
-            rows[class_ids[chunk.labels[rows]] >= 0]
-            for chunk, rows in zip(raw.chunks, rows_of_chunks, strict=True)
-        ]
-    labels = _taken((chunk.labels for chunk in raw.chunks), rows_of_chunks, np.int32)
-    targets = class_ids[labels]
-    unknown = np.flatnonzero((targets < 0) & (labels >= 0))
-    indptr, indices, values, num_unknown_features = _encoded_rows(raw, rows_of_chunks, vocabulary)
-    return Dataset(
-        indptr=indptr,
-        indices=indices,
-        values=values,
-        targets=targets,
-        weights=np.ones(len(targets), np.float32),
-        lines=_taken((chunk.lines for chunk in raw.chunks), rows_of_chunks, np.int64),
-        num_skipped=num_rows - len(targets),
-        num_unknown_labels=len(unknown),
-        num_unknown_features=num_unknown_features,
-        unknown_label=raw.label_names[labels[unknown[0]]] if len(unknown) else None,
-    )
+    encoder = _Encoder(raw, vocabulary, skip_unknown)
+    nothing = True
+    for chunk in raw.chunks:
+        nothing = False
+        yield encoder.examples(chunk, np.flatnonzero(selected(chunk.split_keys)))
+    if nothing:
+        yield encoder.examples(no_rows(), np.empty(0, np.int64))
 
 
-def _taken(
-    arrays: Iterable[NDArray[Any]], rows_of_chunks: list[NDArray[np.int64]], dtype: type
-) -> NDArray[Any]:
-    parts = [array[rows] for array, rows in zip(arrays, rows_of_chunks, strict=True)]
-    return np.concatenate([np.empty(0, dtype), *parts])
+class _Encoder:
+    """Knows the class or row of the weights of each of the reader's ids."""
 
+    def __init__(self, raw: RawData, vocabulary: Vocabulary, skip_unknown: bool) -> None:
+        self._raw = raw
+        # The last element serves label -1: none.
+        self._class_ids = np.append(_ids(raw.label_names, vocabulary.class_ids), np.int32(-1))
+        self._feature_ids = _feature_ids(raw.feature_names, vocabulary)
+        self._transform = Transform.of(vocabulary)
+        self._skip_unknown = skip_unknown
 
-def _encoded_rows(
-    raw: RawData, rows_of_chunks: list[NDArray[np.int64]], vocabulary: Vocabulary
-) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32], int]:
-    """Return the rows as CSR, and how many occurrences of unknown features were left out."""
-    feature_ids = _feature_ids(raw.feature_names, vocabulary)
-    chunks = list(zip(raw.chunks, rows_of_chunks, strict=True))
-    num_entries = sum(int(np.diff(chunk.indptr)[rows].sum()) for chunk, rows in chunks)
-    indptr = np.zeros(sum(map(len, rows_of_chunks)) + 1, np.int64)
-    indices, values = np.empty(num_entries, np.int32), np.empty(num_entries, np.float32)
-    num_unknown, done = 0, 0
-    for chunk, rows in chunks:
+    def examples(self, chunk: Rows, rows: NDArray[np.int64]) -> Dataset:
+        """Return the examples of some rows of a chunk."""
+        labels, counts = labels_of(chunk, rows)
+        targets = self._class_ids[labels]
+        num_skipped = 0
+        if self._skip_unknown:
+            known = targets >= 0
+            rows, labels, targets = rows[known], labels[known], targets[known]
+            num_skipped = len(counts) - len(rows)
+        weights = _ones(len(rows)) if chunk.weights is None else chunk.weights[rows]
+        example_rows = None
+        if chunk.label_indptr is not None:
+            rows, weights = rows[counts > 0], weights[counts > 0]
+            of_row = counts[counts > 0]
+            example_rows = np.repeat(np.arange(len(rows)), of_row)
+            weights = np.repeat(weights / of_row, of_row).astype(np.float32)
+        indptr, indices, values, num_unknown_features = self._features(chunk, rows)
+        unknown = np.flatnonzero((targets < 0) & (labels >= 0))
+        lines = chunk.lines[rows]
+        unknown_rows = unknown if example_rows is None else example_rows[unknown]
+        return Dataset(
+            indptr=indptr,
+            indices=indices,
+            values=values,
+            lines=lines,
+            targets=targets,
+            weights=weights,
+            rows=example_rows,
+            num_skipped=num_skipped,
+            num_unlabelled=int(np.count_nonzero(counts == 0)),
+            num_unknown_labels=len(unknown),
+            num_unknown_features=num_unknown_features,
+            unknown_label=self._raw.label_names[labels[unknown[0]]] if len(unknown) else None,
+            unknown_line=int(lines[unknown_rows[0]]) if len(unknown) else 0,
+            num_empty=int(np.count_nonzero(np.diff(indptr) == 0)),
+            files=self._raw.files,
+        )
+
+    def _features(
+        self, chunk: Rows, rows: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32], int]:
+        """Return the rows as CSR, and how many occurrences of unknown features were left out."""
+        num_entries = int((chunk.indptr[rows + 1] - chunk.indptr[rows]).sum())
+        indptr = np.zeros(len(rows) + 1, np.int64)
+        indices, values = np.empty(num_entries, np.int32), np.empty(num_entries, np.float32)
         raw_rows = (chunk.indptr, chunk.features, chunk.values)
-        out = indptr[done : done + len(rows) + 1]
-        num_unknown += kernels.encode_rows(raw_rows, rows, feature_ids, out, indices, values)
-        done += len(rows)
-    indices.resize(int(indptr[-1]), refcheck=False)
-    values.resize(int(indptr[-1]), refcheck=False)
-    return indptr, indices, values, num_unknown
+        num_unknown = kernels.encode_rows(
+            raw_rows, rows, self._feature_ids, indptr, indices, values
+        )
+        num_entries = int(indptr[-1])
+        indices.resize(num_entries, refcheck=False)
+        values.resize(num_entries, refcheck=False)
+        if self._transform is not None:
+            self._transform.apply(indptr, indices, values)
+        return indptr, indices, values, num_unknown
+
+
+def _ones(count: int) -> NDArray[np.float32]:
+    return np.ones(count, np.float32)
 
 
 def _ids(names: list[str], known: dict[str, int]) -> NDArray[np.int32]:

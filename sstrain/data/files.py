@@ -1,29 +1,38 @@
-"""Bytes in: files, plain or compressed, as blocks of whole lines."""
+"""Bytes in: files, plain or compressed, read once from beginning to end."""
 
 import hashlib
+import io
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from itertools import chain
+import stat
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, BinaryIO
 
+from sstrain.data.blocks import Block, whole_lines, without_mark
 from sstrain.data.decompression import decompressed
 from sstrain.errors import UserError
 from sstrain.progress import bar
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 __all__ = [
-    "Block",
+    "STANDARD_INPUT",
     "DataFile",
+    "PieceStream",
     "describe_file",
-    "describe_line",
-    "line_blocks",
+    "file_pieces",
+    "is_regular",
     "read_blocks",
     "read_lines",
 ]
 
+#: The path that stands for what is piped in.
+STANDARD_INPUT = "-"
+
 _PIECE_BYTES = 1 << 18
-_BLOCK_BYTES = 1 << 21
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -42,38 +51,6 @@ class DataFile:
     path: str
     bytes: int
     sha256: str
-
-
-@dataclass(frozen=True)
-class Block:
-    """Some whole lines of a source.
-
-    Attributes
-    ----------
-    data : bytes
-        Lines, each ended by a newline, the last one too.
-    name : str
-        The file that they stand in, for messages.
-    first_line : int
-        The number of the first line, from 1, running on over the source's files.
-    lines_before : int
-        The lines of the files before this one.
-    """
-
-    data: bytes
-    name: str
-    first_line: int
-    lines_before: int = 0
-
-    @cached_property
-    def num_lines(self) -> int:
-        """How many lines they are."""
-        return self.data.count(b"\n")
-
-    def place(self, position: int) -> str:
-        """Return ``file:line`` for a position in the data."""
-        line = self.first_line - self.lines_before + self.data.count(b"\n", 0, position)
-        return f"{self.name}:{line}"
 
 
 def read_blocks(
@@ -96,38 +73,73 @@ def read_blocks(
     lines_before = 0
     for path in paths:
         first_line = lines_before + 1
-        reading = _Reading(path)
-        for data in _whole_lines(_without_mark(decompressed(path, reading.pieces()))):
+        for data in whole_lines(file_pieces(path, on_file), path):
             block = Block(data, path, first_line, lines_before)
             yield block
             first_line += block.num_lines
         lines_before = first_line - 1
-        on_file(DataFile(path, reading.num_bytes, reading.digest.hexdigest()))
+
+
+def file_pieces(
+    path: str, on_file: Callable[[DataFile], None] = lambda file: None
+) -> Iterator[bytes]:
+    """Yield a file's content in pieces, decompressed and without a byte order mark.
+
+    Parameters and errors are those of `read_blocks`.
+    """
+    reading = _Reading(path)
+    yield from without_mark(decompressed(path, reading.pieces()))
+    on_file(reading.described())
+
+
+class PieceStream(io.RawIOBase):
+    """A binary stream of a file's pieces, read from the beginning to the end."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        """Return true: it is."""
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        """Fill a buffer as far as the present piece goes; 0 at the end."""
+        while not self._rest:
+            try:
+                self._rest = memoryview(next(self._pieces))
+            except StopIteration:
+                return 0
+        target = memoryview(buffer).cast("B")
+        count = min(len(target), len(self._rest))
+        target[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+
+def is_regular(path: str) -> bool:
+    """Whether a path names a plain file, which can be read twice; a pipe cannot."""
+    try:
+        return path != STANDARD_INPUT and stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return False
 
 
 def describe_file(path: str) -> DataFile:
-    """Return a file's size and SHA-256.
+    """Return a file's size and SHA-256; of a store's folder, those of its manifest.
 
     Raises
     ------
     UserError
         If it cannot be read.
     """
+    manifest = os.path.join(path, "manifest.json")
+    if os.path.isfile(manifest):
+        return replace(describe_file(manifest), path=path)
     reading = _Reading(path)
     for _ in reading.pieces():
         pass
-    return DataFile(path, reading.num_bytes, reading.digest.hexdigest())
-
-
-def describe_line(paths: Sequence[str], line: int) -> str:
-    """Return ``file:line`` for a line number that runs on over several files."""
-    if len(paths) == 1:
-        return f"{paths[0]}:{line}"
-    place = ""
-    for block in read_blocks(paths):
-        if block.first_line <= line:
-            place = f"{block.name}:{line - block.lines_before}"
-    return place
+    return reading.described()
 
 
 def read_lines(path: str) -> Iterator[bytes]:
@@ -136,45 +148,45 @@ def read_lines(path: str) -> Iterator[bytes]:
         yield from block.data[:-1].split(b"\n")
 
 
-def line_blocks(lines: Iterable[bytes], name: str, first_line: int = 1) -> Iterator[Block]:
-    """Make blocks of lines, each with or without a newline at its end.
-
-    Parameters
-    ----------
-    lines : iterable of bytes
-    name : str
-        What they are called in messages.
-    first_line : int
-        The number of the first one.
-    """
-    ended = (line if line.endswith(b"\n") else line + b"\n" for line in lines)
-    for data in _whole_lines(_without_mark(ended) if first_line == 1 else ended):
-        block = Block(data, name, first_line)
-        yield block
-        first_line += block.num_lines
-
-
 class _Reading:
     """One file being read: its size and checksum so far."""
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.num_bytes = 0
-        self.digest = hashlib.sha256()
+        self._num_bytes = 0
+        self._digest = hashlib.sha256()
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the file's bytes in pieces, as they are stored."""
         try:
-            with open(self.path, "rb") as file:
-                size = os.fstat(file.fileno()).st_size  # 0 for a pipe: a bar without an end
+            with _opened(self.path) as file:
+                before = os.fstat(file.fileno())
+                size = before.st_size  # 0 for a pipe: a bar without an end
                 with bar(size, f"reading {os.path.basename(self.path)}", "B") as advance:
                     while piece := file.read(_PIECE_BYTES):
-                        self.num_bytes += len(piece)
-                        self.digest.update(piece)
+                        self._num_bytes += len(piece)
+                        self._digest.update(piece)
                         advance(len(piece))
                         yield piece
+                self._check_unchanged(before, os.fstat(file.fileno()))
         except OSError as error:
             raise UserError(f"{self.path}: {_reason(error)}") from None
+
+    def _check_unchanged(self, before: os.stat_result, after: os.stat_result) -> None:
+        same = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
+        if stat.S_ISREG(before.st_mode) and not (same and self._num_bytes == after.st_size):
+            raise UserError(
+                f"{self.path}: has changed while it was read; found {before.st_size:,} bytes "
+                f"before and {after.st_size:,} after; expected a file that nothing writes to"
+            )
+
+    def described(self) -> DataFile:
+        """Return what is known of the file, once it is read."""
+        return DataFile(self.path, self._num_bytes, self._digest.hexdigest())
+
+
+def _opened(path: str) -> "nullcontext[BinaryIO] | BinaryIO":
+    return nullcontext(sys.stdin.buffer) if path == STANDARD_INPUT else open(path, "rb")
 
 
 def _reason(error: OSError) -> str:
@@ -185,29 +197,3 @@ def _reason(error: OSError) -> str:
     if isinstance(error, PermissionError):
         return "may not be read; permission denied"
     return f"cannot be read; {error.strerror or error}"
-
-
-def _without_mark(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Take away the byte order mark that some programs put before UTF-8."""
-    remaining = iter(pieces)
-    start = b""
-    while len(start) < len(_BYTE_ORDER_MARK) and (piece := next(remaining, b"")):
-        start += piece
-    return chain([start.removeprefix(_BYTE_ORDER_MARK)], remaining)
-
-
-def _whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Regroup bytes into blocks of whole lines; the last line gets a newline if it has none."""
-    held: list[bytes] = []
-    size = 0
-    for piece in pieces:
-        held.append(piece)
-        size += len(piece)
-        if size >= _BLOCK_BYTES and (end := piece.rfind(b"\n") + 1) > 0:
-            held[-1] = piece[:end]
-            yield b"".join(held)
-            held = [piece[end:]]
-            size = len(piece) - end
-    if size > 0:
-        data = b"".join(held)
-        yield data if data.endswith(b"\n") else data + b"\n"

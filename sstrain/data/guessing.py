@@ -1,27 +1,83 @@
-"""Which format a file is in, told from its first lines."""
+"""Which format a file is in, told from its beginning."""
 
-import re
-from itertools import islice
+import os
+import stat
+from dataclasses import dataclass
+from functools import cached_property
 
-from sstrain.data.files import read_lines
+from sstrain.data.files import STANDARD_INPUT, file_pieces
+from sstrain.errors import UserError
 
-__all__ = ["guess_format"]
+__all__ = ["Sample", "sample_of"]
 
+_BYTES = 1 << 18
 _LINES = 200
-_SVMLIGHT_ROW = re.compile(rb"\s*[-+.\deE]+(\s+(qid|\d+):[^\s#]+)*\s*(#.*)?")
 
 
-def guess_format(path: str) -> str:
-    """Return ``svmlight`` if the first lines read as labels and ``index:value`` pairs.
+@dataclass(frozen=True)
+class Sample:
+    """The beginning of a file.
 
-    Anything else that is text is a ``sequence``. Lines that are blank or comments tell nothing,
-    and labels alone, without a single pair, are taken for tokens.
+    Attributes
+    ----------
+    path : str
+    start : bytes
+        Its first bytes, decompressed; none of a folder's.
+    whole : bool
+        Whether they are all of it.
+    """
+
+    path: str
+    start: bytes
+    whole: bool
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder rather than a file."""
+        return os.path.isdir(self.path)
+
+    @cached_property
+    def lines(self) -> list[bytes]:
+        """The first lines, without their ends; one that is cut off is left out."""
+        lines = self.start.split(b"\n")
+        if not self.whole or not lines[-1]:
+            lines = lines[:-1]
+        return [line.removesuffix(b"\r") for line in lines[:_LINES]]
+
+    @cached_property
+    def is_text(self) -> bool:
+        """Whether it reads as lines of UTF-8."""
+        if b"\0" in self.start or self.is_folder:
+            return False
+        try:
+            self.start[: self.start.rfind(b"\n") + 1 or None].decode()
+        except UnicodeDecodeError:
+            return False
+        return True
+
+
+def sample_of(path: str) -> Sample:
+    """Read the beginning of a file.
 
     Raises
     ------
     UserError
-        If the file cannot be read.
+        If it cannot be read.
     """
-    lines = [line for line in islice(read_lines(path), _LINES) if line.split(b"#")[0].strip()]
-    rows = [line for line in lines if _SVMLIGHT_ROW.fullmatch(line)]
-    return "svmlight" if rows == lines and any(b":" in row for row in rows) else "sequence"
+    if path == STANDARD_INPUT or stat.S_ISFIFO(_mode(path)):
+        raise UserError(f"{path}: its format cannot be told, for a pipe is read once; give format")
+    if os.path.isdir(path):
+        return Sample(path, b"", whole=False)
+    start = b""
+    for piece in file_pieces(path):
+        start += piece
+        if len(start) >= _BYTES:
+            return Sample(path, start[:_BYTES], whole=False)
+    return Sample(path, start, whole=True)
+
+
+def _mode(path: str) -> int:
+    try:
+        return os.stat(path).st_mode
+    except OSError:
+        return 0  # reading it tells why

@@ -1,32 +1,33 @@
 """From a config's data section to encoded splits."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from sstrain.data import Source, TrainSource
 from sstrain.data.dataset import Dataset
-from sstrain.data.encoding import RawData, Selection, encode, every_line, fit_vocabulary
-from sstrain.data.files import Block, DataFile, line_blocks, read_blocks
-from sstrain.data.reader import Reader, Rows
+from sstrain.data.encoding import encoded
+from sstrain.data.files import DataFile
+from sstrain.data.fitting import fit_vocabulary
+from sstrain.data.raw import (
+    RawData,
+    Report,
+    Selection,
+    every_row,
+    read_source,
+    training_options,
+)
 from sstrain.data.splitting import LineSplit, SplitName
+from sstrain.data.storage import Storage
 from sstrain.data.vocabulary import Vocabulary
 from sstrain.errors import UserError
 
-__all__ = [
-    "DataSection",
-    "Splits",
-    "load",
-    "load_split",
-    "read_contexts",
-    "read_held_out",
-    "read_source",
-]
+__all__ = ["DataSection", "Splits", "load_split", "read_held_out", "read_splits"]
 
-Report = Callable[[str], None]
+_SPLIT_NAMES = ("train", "validation", "test")
 
 
 class DataSection(Protocol):
@@ -71,10 +72,15 @@ class Splits:
 
     def datasets(self) -> list[Dataset]:
         """Return the splits that there are."""
-        return [split for split in (self.train, self.validation, self.test) if split is not None]
+        return list(self.by_name().values())
+
+    def by_name(self) -> dict[str, Dataset]:
+        """Return the splits that there are by their names."""
+        named = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: split for name, split in named.items() if split is not None}
 
 
-def load(data: DataSection, report: Report) -> Splits:
+def read_splits(data: DataSection, report: Report, storage: Storage) -> Splits:
     """Read all data of a run, fit the vocabulary, and encode the splits.
 
     Parameters
@@ -82,18 +88,22 @@ def load(data: DataSection, report: Report) -> Splits:
     data : DataSection
     report : callable
         Takes notes for a person to read.
+    storage : Storage
+        Keeps the rows, and the splits.
 
     Raises
     ------
     UserError
         For a file that cannot be read, a line that does not parse, or a split without examples.
+    OSError
+        If the storage's disk is full.
     """
     files: list[DataFile] = []
-    raw = read_source(data.train, {}, report, files.append)
-    training_lines = _selection(data, "train")
-    vocabulary = fit_vocabulary(raw, training_lines, data.train)
+    raw = read_source(data.train, training_options(data.train), report, storage, files.append)
+    training_rows = _selection(data, "train")
+    vocabulary = fit_vocabulary(raw, training_rows, data.train)
     _check_classes(data, raw, vocabulary)
-    train = _encoded(raw, data.train, vocabulary, "train", training_lines, report)
+    train = _kept(raw, vocabulary, "train", training_rows, report, storage)
     if vocabulary.num_features == 0:
         report("train: no feature is left; the model is its bias alone")
 
@@ -101,9 +111,9 @@ def load(data: DataSection, report: Report) -> Splits:
         if part is None:
             return None
         if isinstance(part, Source):
-            own = read_source(part, vocabulary.fitted, report, files.append)
-            return _encoded(own, part, vocabulary, name, every_line, report)
-        return _encoded(raw, data.train, vocabulary, name, _selection(data, name), report)
+            own = read_source(part, vocabulary.fitted, report, storage, files.append)
+            return _kept(own, vocabulary, name, every_row, report, storage)
+        return _kept(raw, vocabulary, name, _selection(data, name), report, storage)
 
     validation, test = held_out("validation", data.validation), held_out("test", data.test)
     return Splits(train, validation, test, vocabulary, files)
@@ -114,6 +124,7 @@ def load_split(
     vocabulary: Vocabulary,
     name: SplitName,
     report: Report,
+    storage: Storage,
     on_file: Callable[[DataFile], None] = lambda file: None,
 ) -> Dataset | None:
     """Read one split again and encode it with a saved vocabulary; None if there is none.
@@ -126,13 +137,17 @@ def load_split(
     source: Source = data.train
     selected = _selection(data, name)
     if isinstance(part, Source) and name != "train":
-        source, selected = part, every_line
-    raw = read_source(source, vocabulary.fitted, report, on_file)
-    return _encoded(raw, source, vocabulary, name, selected, report)
+        source, selected = part, every_row
+    raw = read_source(source, vocabulary.fitted, report, storage, on_file)
+    return _kept(raw, vocabulary, name, selected, report, storage)
 
 
 def read_held_out(
-    source: Source, vocabulary: Vocabulary, report: Report, paths: Iterable[str] | None = None
+    source: Source,
+    vocabulary: Vocabulary,
+    report: Report,
+    storage: Storage,
+    paths: Iterable[str] | None = None,
 ) -> Dataset:
     """Read other files as a run's data are read.
 
@@ -144,86 +159,15 @@ def read_held_out(
         The run's.
     report : callable
         Takes notes for a person to read.
+    storage : Storage
+        Keeps what is read.
     paths : iterable of str, optional
         The files; those of the source if not given.
     """
     if paths is not None:
         source = source.model_copy(update={"path": tuple(paths)})
-    raw = read_source(source, vocabulary.fitted, report)
-    return _encoded(raw, source, vocabulary, source.path[0], every_line, report)
-
-
-def read_contexts(
-    source: Source, vocabulary: Vocabulary, lines: Iterable[bytes], name: str, first_line: int = 1
-) -> Dataset:
-    """Read one row for each line, whatever it holds, to predict a label for it.
-
-    Parameters
-    ----------
-    source : Source
-        The format of the lines and its options. For ``sequence`` a row holds the features of what
-        follows the line; in other formats a label is left out, and blank lines are rows too.
-    vocabulary : Vocabulary
-    lines : iterable of bytes
-        With or without a newline each.
-    name : str
-        What the lines are called in messages.
-    first_line : int
-        The number of the first line.
-
-    Returns
-    -------
-    Dataset
-        Its targets are all -1.
-    """
-    reader = source.reader(vocabulary.fitted, labelled=False)
-    raw = _raw(reader, line_blocks(lines, name, first_line))
-    return encode(raw, every_line, vocabulary, skip_unknown=False)
-
-
-def read_source(
-    source: Source,
-    fitted: Mapping[str, Any],
-    report: Report,
-    on_file: Callable[[DataFile], None] = lambda file: None,
-) -> RawData:
-    """Read all that a source holds.
-
-    Parameters
-    ----------
-    source : Source
-    fitted : mapping
-        What the training files fixed; empty for the training files.
-    report : callable
-        Takes notes for a person to read.
-    on_file : callable
-        Is given each file once it is read.
-
-    Raises
-    ------
-    UserError
-        For a file that cannot be read, a line that does not parse, or no example at all.
-    """
-    reader = source.reader(fitted)
-    raw = _raw(reader, read_blocks(source.path, on_file))
-    files = source.path[0] + (f" and {len(source.path) - 1} more" if source.path[1:] else "")
-    if not any(len(chunk.labels) for chunk in raw.chunks):
-        raise UserError(f"{files}: no examples; {reader.absence()}")
-    for note in reader.notes():
-        report(f"{files}: {note}")
-    return raw
-
-
-def _raw(reader: Reader, blocks: Iterable[Block]) -> RawData:
-    chunks: list[Rows] = []
-    num_lines = 0
-    files: dict[str, int] = {}
-    for block in blocks:
-        chunks.append(reader.read(block))
-        num_lines += block.num_lines
-        files.setdefault(block.name, block.lines_before)
-    names = reader.label_names, reader.feature_names
-    return RawData(chunks, *names, num_lines, list(files.items()), reader.fitted())
+    raw = read_source(source, vocabulary.fitted, report, storage)
+    return _kept(raw, vocabulary, source.path[0], every_row, report, storage)
 
 
 def _selection(data: DataSection, name: SplitName) -> Selection:
@@ -249,41 +193,51 @@ def _check_classes(data: DataSection, raw: RawData, vocabulary: Vocabulary) -> N
         )
 
 
-def _encoded(
+def _kept(
     raw: RawData,
-    source: Source,
     vocabulary: Vocabulary,
     name: str,
     selected: Selection,
     report: Report,
+    storage: Storage,
 ) -> Dataset:
-    """Encode one split, refuse it if it is empty, and say what is notable about it."""
-    dataset = encode(raw, selected, vocabulary, source.predicts_tokens)
+    """Encode and keep one split, refuse it if it is empty, and say what is notable about it."""
+    parts = encoded(raw, selected, vocabulary, raw.predicts_tokens)
+    dataset = storage.dataset(name if name in _SPLIT_NAMES else "data", parts)
     if dataset.num_examples == 0 and dataset.num_skipped > 0:
         raise UserError(
             f"{name}: no examples; found {dataset.num_skipped:,} positions, none with a token that "
             "is a class; expected at least one"
+        )
+    if dataset.num_examples == 0 and dataset.num_unlabelled > 0:
+        raise UserError(
+            f"{name}: no examples; found {dataset.num_unlabelled:,} rows, none with a label; "
+            "expected at least one"
         )
     if dataset.num_examples == 0:
         raise UserError(
             f"{name}: no examples; none of {raw.num_lines:,} lines falls into the split; hold out "
             "a larger share, or give a file of its own"
         )
-    for note in _notes(dataset, raw, source, name):
+    for note in _notes(dataset, raw, name):
         report(f"{name}: {note}")
     return dataset
 
 
-def _notes(dataset: Dataset, raw: RawData, source: Source, name: str) -> Iterator[str]:
+def _notes(dataset: Dataset, raw: RawData, name: str) -> Iterator[str]:
     if dataset.num_skipped:
         yield f"{dataset.num_skipped:,} positions skipped, whose tokens are no classes"
+    if dataset.num_unlabelled:
+        yield f"{dataset.num_unlabelled:,} rows without a label left out"
     if dataset.num_unknown_labels:
-        line = int(dataset.lines[np.argmax(dataset.targets < 0)])
         yield (
             f"{dataset.num_unknown_labels:,} of {dataset.num_examples:,} examples have a label "
-            f"that training never saw, such as {dataset.unknown_label!r} ({raw.place(line)})"
+            f"that training never saw, such as {dataset.unknown_label!r} "
+            f"({dataset.place(dataset.unknown_line)})"
         )
     if dataset.num_unknown_features and name != "train":
         yield f"{dataset.num_unknown_features:,} features ignored that the model does not have"
-    if dataset.num_empty and not source.predicts_tokens:
-        yield f"{dataset.num_empty:,} of {dataset.num_examples:,} examples have no feature"
+    if dataset.num_empty and not raw.predicts_tokens:
+        yield f"{dataset.num_empty:,} of {dataset.num_rows:,} examples have no feature"
+    if name == "train" and not np.any(dataset.weights):
+        raise UserError("data.train: all examples have weight 0; expected one above 0 at least")

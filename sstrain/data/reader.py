@@ -1,34 +1,44 @@
-"""The interface between a format and the rest: blocks of lines in, CSR rows out."""
+"""The interface between a format and the rest: files in, CSR rows out."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sstrain.data.files import Block
+from sstrain import kernels
+from sstrain.data.bad_lines import BadLineError
+from sstrain.data.blocks import Block
+from sstrain.data.reading import Reading
 
-__all__ = ["FeatureNames", "Reader", "Rows"]
+__all__ = ["FeatureNames", "LineReader", "Reader", "Rows", "no_rows", "summed_repeats"]
 
-#: Names by id; for a format that numbers its features, int64 indices by id.
+#: Names by id; for a format that numbers its features, int64 numbers by id.
 FeatureNames = list[str] | NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Examples as a reader takes them from a block, under ids of its own.
+    """Examples as a reader takes them from a part of a file, under ids of its own.
 
     Attributes
     ----------
-    indptr : int64 array of shape [N + 1]
+    indptr : int64 array of shape [R + 1]
     features : int32 array of shape [nnz]
-        In any order, but in a row each at most once.
+        In any order, but in a row each at most once (`summed_repeats` sees to that).
     values : float32 array of shape [nnz]
-    labels : int32 array of shape [N]
-        -1 where there is none.
-    lines : int64 array of shape [N]
+    labels : int32 array of shape [L]
+        One a row, -1 where it has none; or, with ``label_indptr``, any number of labels a row.
+    lines : int64 array of shape [R]
         The line of each, from 1, running on over the files of a source.
+    label_indptr : int64 array of shape [R + 1], optional
+        Where each row's labels begin; in a row each stands at most once.
+    weights : float32 array of shape [R], optional
+        How much each example counts, at least 0; 1 if not given.
+    groups : int64 array of shape [R], optional
+        Rows of one group fall into the same split; each line is a group if not given.
     """
 
     indptr: NDArray[np.int64]
@@ -36,23 +46,63 @@ class Rows:
     values: NDArray[np.float32]
     labels: NDArray[np.int32]
     lines: NDArray[np.int64]
+    label_indptr: NDArray[np.int64] | None = None
+    weights: NDArray[np.float32] | None = None
+    groups: NDArray[np.int64] | None = None
+
+    @property
+    def num_rows(self) -> int:
+        """R."""
+        return len(self.lines)
+
+    @property
+    def split_keys(self) -> NDArray[np.int64]:
+        """What decides in which split a row falls: its group, or its line."""
+        return self.lines if self.groups is None else self.groups
+
+
+def no_rows() -> Rows:
+    """Return rows of which there are none."""
+    lines = np.empty(0, np.int64)
+    integers = np.empty(0, np.int32)
+    return Rows(np.zeros(1, np.int64), integers, np.empty(0, np.float32), integers, lines)
+
+
+def summed_repeats(
+    indptr: NDArray[np.int64], features: NDArray[np.int32], values: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+    """Return rows in which each feature stands once, with the sum of its values.
+
+    The arrays are written over; the features of a row come back in rising order.
+    """
+    num_entries = kernels.sum_repeats(indptr, features, values)
+    return indptr, features[:num_entries].copy(), values[:num_entries].copy()
 
 
 class Reader(ABC):
-    """Reads the blocks of one source in their order.
+    """Reads the files of one source, in their order.
 
     Labels and features have ids in the order in which the reader meets them; their names are
-    complete once the last block is read.
+    complete once the last row is read.
     """
 
+    #: Whether each token of a line is an example: one whose token is no class is then skipped,
+    #: and the first has no features.
+    predicts_tokens: bool = False
+
     @abstractmethod
-    def read(self, block: Block) -> Rows:
-        """Return the block's examples.
+    def chunks(self, reading: Reading) -> Iterator[Rows]:
+        """Yield the examples, a bounded number at a time.
+
+        Parameters
+        ----------
+        reading : Reading
+            Opens the files, and decides what becomes of a bad line.
 
         Raises
         ------
         UserError
-            ``FILE:LINE: what is wrong; what was found; what was expected`` for a bad line.
+            ``FILE:LINE:COLUMN: what is wrong; what was found; what was expected``.
         """
 
     @property
@@ -73,6 +123,53 @@ class Reader(ABC):
         """Return what the training files fix for all others, as JSON values."""
         return {}
 
+    def scaled_features(self) -> dict[str, str]:
+        """Return how the values of some features, by name, are to be scaled.
+
+        ``standard`` takes the mean away and divides by the standard deviation, ``max_abs`` divides
+        by the largest absolute value, each of the training rows that hold the feature.
+        """
+        return {}
+
     def notes(self) -> list[str]:
         """Return what the user should hear of, though it is no mistake."""
         return []
+
+
+class LineReader(Reader):
+    """Reads a format whose examples are lines of text."""
+
+    @abstractmethod
+    def read(self, block: Block) -> Rows:
+        """Return a block's examples.
+
+        Raises
+        ------
+        BadLineError
+            For the first bad line, with nothing of the block taken in yet: the lines before it
+            are then given again.
+        """
+
+    def chunks(self, reading: Reading) -> Iterator[Rows]:
+        """Yield the examples of each block; a bad line stops, or is left out and counted."""
+        for block in reading.blocks():
+            yield from self.good_rows(block, reading)
+
+    def good_rows(self, block: Block, reading: Reading) -> Iterator[Rows]:
+        """Yield a block's examples without those of its bad lines, which stop or are counted."""
+        waiting = [block]
+        while waiting:
+            part = waiting.pop()
+            try:
+                rows = self.read(part)
+            except BadLineError as error:
+                reading.bad_line(error)
+                self.left_out(part)
+                before, after = part.around(error.line)
+                # Halved, so that many bad lines do not each cost what the whole rest does.
+                waiting += [*reversed(after.halves()), *before.unless_empty()]
+            else:
+                yield rows
+
+    def left_out(self, block: Block) -> None:
+        """Take note that a bad line of a block is left out."""

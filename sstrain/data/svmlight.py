@@ -1,55 +1,44 @@
 """``label index:value ...`` lines, as libsvm, liblinear and scikit-learn write them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sstrain import kernels
-from sstrain.data.base import Source
-from sstrain.data.files import Block
-from sstrain.data.numbering import Numbering
-from sstrain.data.reader import Reader, Rows
-from sstrain.errors import UserError
+from sstrain.data.ahead import ahead
+from sstrain.data.bad_lines import BadLineError
+from sstrain.data.base import MultiLabelSource
+from sstrain.data.blocks import Block
+from sstrain.data.guessing import Sample
+from sstrain.data.numbering import Numbering, number_ids
+from sstrain.data.reader import LineReader, Rows, summed_repeats
+from sstrain.data.reading import Reading
+from sstrain.data.svmlight_mistakes import mistake, token_at
 
 if TYPE_CHECKING:
-    from sstrain.kernels import SvmlightResult, SvmlightRows
+    from sstrain.kernels import SvmlightOptions, SvmlightResult, SvmlightRows
 
-__all__ = ["Svmlight", "SvmlightReader"]
+__all__ = ["ROW_PATTERN", "LabelledLines", "Parsed", "Svmlight", "SvmlightReader"]
 
-_TOKEN = re.compile(rb"(?:[^ \t#\r\n]|\r(?!\n))*")
-_LONGEST_SHOWN = 60
-
-_WHOLE = "a whole number from -2^53 to 2^53"
-_FEATURE = "index:value"
-_SIZE = f"a number up to {np.finfo(np.float32).max:.4g}"
-
-#: What is wrong and what was expected, by the name of the kernel's error.
-_MISTAKES = {
-    "MISSING_LABEL": ("no label", "label index:value ..."),
-    "SEVERAL_LABELS": ("several labels", "one label a line"),
-    "BAD_LABEL": ("the label is no number", _WHOLE),
-    "FRACTIONAL_LABEL": ("the label is no whole number", _WHOLE),
-    "HUGE_LABEL": ("the label is too large", _WHOLE),
-    "MISSING_COLON": ("a feature without a colon", _FEATURE),
-    "BAD_INDEX": ("the index is no whole number", _FEATURE),
-    "NEGATIVE_INDEX": ("the index is negative", "an index from {lowest}"),
-    "HUGE_INDEX": ("the index is too large", "an index of at most 18 digits"),
-    "LOW_INDEX": ("the index is below the index base", "an index from {lowest}"),
-    "REPEATED_INDEX": ("an index stands twice", "each index once in a line"),
-    "BAD_VALUE": ("the value is no finite number", _FEATURE),
-    "HUGE_VALUE": ("the value is too large", _SIZE),
-}
+_LABEL = rb"[-+]?[\d.]+(?:[eE][-+]?\d+)?"
+#: A line with labels, or none where it begins with a blank, and features, query ids, a comment.
+ROW_PATTERN = re.compile(
+    rb"(?:\s*%b(?:,\s*%b)*|(?=\s))(?:\s+(?:qid|\d+):[^\s#]+)*\s*(?:#.*)?" % (_LABEL, _LABEL)
+)
+_LARGEST_INDEX = 10**18 - 1
+_LARGEST_LABEL = 2**53
 
 
-class Svmlight(Source):
+class Svmlight(MultiLabelSource):
     """svmlight / libsvm text.
 
-    A label is a whole number in any spelling; a line of a label alone is an example without
-    features. Indices may stand in any order, but none twice in a line. ``#`` begins a comment;
-    ``qid:N`` is ignored.
+    A label is a whole number in any spelling, several are ``3,7`` or ``3, 7``; a line of a label
+    alone is an example without features. Indices may stand in any order, but none twice in a line.
+    ``#`` begins a comment; ``qid:N`` is ignored.
     """
 
     format: Literal["svmlight"] = "svmlight"
@@ -59,47 +48,115 @@ class Svmlight(Source):
     def reader(self, fitted: Mapping[str, Any], labelled: bool = True) -> "SvmlightReader":
         """Return a reader, with the training files' index base if they have been read."""
         base = fitted.get("index_base", self.index_base)
-        return SvmlightReader(None if base == "auto" else int(base), labelled)
+        return SvmlightReader(self, fitted, labelled, None if base == "auto" else int(base))
+
+    @classmethod
+    def fits(cls, sample: Sample) -> bool:
+        """Whether the first lines are labels and ``index:value`` pairs, one pair at least."""
+        lines = [line for line in sample.lines if line.split(b"#")[0].strip()]
+        return all(map(ROW_PATTERN.fullmatch, lines)) and any(b":" in line for line in lines)
 
 
-class SvmlightReader(Reader):
-    """Parses svmlight text.
+@dataclass(frozen=True)
+class Parsed:
+    """A block as the kernel has parsed it, up to the first mistake."""
+
+    block: Block
+    options: "SvmlightOptions"
+    result: "SvmlightResult"
+    rows: "SvmlightRows"
+
+
+class LabelledLines(LineReader):
+    """Parses lines of labels and ``index:value`` pairs.
 
     Parameters
     ----------
-    index_base : int or None
-        The lowest index that is allowed; None if it is to be found.
+    source : MultiLabelSource
+    fitted : mapping
+        As `Source.reader` is given it.
     labelled : bool
         False where a line need not have a label, and is a row whatever it holds.
     """
 
-    def __init__(self, index_base: int | None, labelled: bool) -> None:
-        self._index_base = index_base
+    def __init__(self, source: MultiLabelSource, fitted: Mapping[str, Any], labelled: bool) -> None:
+        self._multilabel = source.multilabel
         self._labelled = labelled
+        self._hashed = fitted.get("hash_bits") is not None
         self._labels = Numbering()
-        self._indices = Numbering()
+        self._indices = number_ids(fitted.get("hash_bits"))
         self._query_id_place = ""
+
+    def options(self, block: Block) -> "SvmlightOptions":
+        """Return what a block's lines may hold; called from two threads."""
+        return kernels.SvmlightOptions(
+            labelled=self._labelled,
+            one_label=self._multilabel == "error",
+            all_labels=self._multilabel == "split",
+            unlabelled_rows=self._multilabel == "split",
+            lowest_index=0,
+            highest_index=_LARGEST_INDEX,
+            lowest_label=-_LARGEST_LABEL,
+            highest_label=_LARGEST_LABEL,
+        )
+
+    def parsed(self, block: Block) -> Parsed:
+        """Parse a block, which changes nothing of the reader: it may run in another thread."""
+        text = np.frombuffer(block.data, np.uint8)
+        options = self.options(block)
+        num_commas = int(np.count_nonzero(text == ord(","))) if options.all_labels else 0
+        num_colons = int(np.count_nonzero(text == ord(":")))
+        rows = _room(block.num_lines, block.num_lines + num_commas, num_colons)
+        return Parsed(block, options, kernels.parse_svmlight(text, options, rows), rows)
+
+    def taken(self, parsed: Parsed) -> Rows:
+        """Return a parsed block's examples, with its labels and features numbered.
+
+        Raises
+        ------
+        BadLineError
+            For the first bad line, with nothing of the block taken in yet.
+        """
+        block, result, rows = parsed.block, parsed.result, parsed.rows
+        if result.error:
+            raise mistake(block, result.error.name, result.position, parsed.options)
+        _settle_uncertain(parsed)
+        if result.has_query_ids and not self._query_id_place:
+            self._query_id_place = block.place(block.data.find(b"qid:"))
+        indptr = rows.starts[: result.num_rows + 1].copy()
+        features = self._indices.ids(rows.indices[: result.num_entries])
+        values = rows.values[: result.num_entries].copy()
+        if self._hashed:
+            indptr, features, values = summed_repeats(indptr, features, values)
+        labels, label_indptr = self._labels_of(result, rows)
+        lines = rows.lines[: result.num_rows] + block.first_line
+        return Rows(indptr, features, values, labels, lines, label_indptr)
 
     def read(self, block: Block) -> Rows:
         """Return the block's examples."""
-        text = np.frombuffer(block.data, np.uint8)
-        parsed = _room(block.num_lines, int(np.count_nonzero(text == ord(":"))))
-        result = kernels.parse_svmlight(text, self._labelled, self._index_base or 0, parsed)
-        if result.error:
-            raise UserError(
-                _message(block, result.error.name, result.position, self._index_base or 0)
-            )
-        if result.has_query_ids and not self._query_id_place:
-            self._query_id_place = block.place(block.data.find(b"qid:"))
-        _settle_uncertain(block, result, parsed)
-        labels = self._labels.ids(parsed.labels[: result.num_rows])
-        return Rows(
-            indptr=parsed.starts[: result.num_rows + 1].copy(),
-            features=self._indices.ids(parsed.indices[: result.num_entries]),
-            values=parsed.values[: result.num_entries].copy(),
-            labels=labels if self._labelled else np.full_like(labels, -1),
-            lines=parsed.lines[: result.num_rows] + block.first_line,
-        )
+        return self.taken(self.parsed(block))
+
+    def chunks(self, reading: Reading) -> Iterator[Rows]:
+        """Yield the examples of each block, while a thread reads and parses the next one."""
+        for parsed in ahead(self.parsed(block) for block in reading.blocks()):
+            try:
+                rows = self.taken(parsed)
+            except BadLineError:
+                yield from self.good_rows(parsed.block, reading)
+            else:
+                yield rows
+
+    def _labels_of(
+        self, result: "SvmlightResult", rows: "SvmlightRows"
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64] | None]:
+        """Return the labels, and where each row's begin if it may have several."""
+        numbers = self._labels.ids(rows.labels[: result.num_labels])
+        label_indptr = rows.label_starts[: result.num_rows + 1]
+        if self._multilabel == "split" and self._labelled:
+            return _each_once(numbers, label_indptr.copy())
+        labels = np.full(result.num_rows, -1, np.int32)
+        labels[np.diff(label_indptr) > 0] = numbers
+        return labels, None
 
     @property
     def label_names(self) -> list[str]:
@@ -108,8 +165,42 @@ class SvmlightReader(Reader):
 
     @property
     def feature_names(self) -> NDArray[np.int64]:
-        """The indices, as the file has them."""
+        """The indices, as the file has them; where they are hashed, their buckets."""
         return self._indices.keys
+
+    def notes(self) -> list[str]:
+        """Return a note if there are query ids."""
+        return [f"qid is ignored, as in {self._query_id_place}"] if self._query_id_place else []
+
+
+class SvmlightReader(LabelledLines):
+    """Parses svmlight text.
+
+    Parameters
+    ----------
+    source, fitted, labelled
+        As of `LabelledLines`.
+    index_base : int or None
+        The lowest index that is allowed; None if it is to be found.
+    """
+
+    def __init__(
+        self, source: Svmlight, fitted: Mapping[str, Any], labelled: bool, index_base: int | None
+    ) -> None:
+        super().__init__(source, fitted, labelled)
+        self._index_base = index_base
+        self._has_index_0 = False
+
+    def options(self, block: Block) -> "SvmlightOptions":
+        """Return what a block's lines may hold: no index below the base."""
+        return super().options(block)._replace(lowest_index=self._index_base or 0)
+
+    def taken(self, parsed: Parsed) -> Rows:
+        """Return a parsed block's examples; see whether index 0 is among their features."""
+        rows = super().taken(parsed)
+        indices = parsed.rows.indices[: parsed.result.num_entries]
+        self._has_index_0 = self._has_index_0 or bool(np.min(indices, initial=1) == 0)
+        return rows
 
     def absence(self) -> str:
         """Return what was found where no example was."""
@@ -119,59 +210,40 @@ class SvmlightReader(Reader):
         """Return the index base."""
         if self._index_base is not None:
             return {"index_base": self._index_base}
-        return {"index_base": 0 if 0 in self._indices.keys else 1}
-
-    def notes(self) -> list[str]:
-        """Return a note if there are query ids."""
-        return [f"qid is ignored, as in {self._query_id_place}"] if self._query_id_place else []
+        return {"index_base": 0 if self._has_index_0 else 1}
 
 
-def _room(num_lines: int, num_colons: int) -> "SvmlightRows":
-    """Return arrays for the most rows and entries that a text can hold."""
+def _room(num_lines: int, num_labels: int, num_colons: int) -> "SvmlightRows":
+    """Return arrays for the most rows, labels and entries that a text can hold."""
     return kernels.SvmlightRows(
         starts=np.empty(num_lines + 1, np.int64),
         lines=np.empty(num_lines, np.int64),
-        labels=np.empty(num_lines, np.int64),
+        label_starts=np.empty(num_lines + 1, np.int64),
+        labels=np.empty(num_labels, np.int64),
         indices=np.empty(num_colons, np.int64),
         values=np.empty(num_colons, np.float32),
         uncertain=np.empty((num_colons, 2), np.int64),
     )
 
 
-def _settle_uncertain(block: Block, result: "SvmlightResult", parsed: "SvmlightRows") -> None:
+def _settle_uncertain(parsed: Parsed) -> None:
     """Convert the values of which the kernel was not certain."""
-    for entry, position in parsed.uncertain[: result.num_uncertain].tolist():
+    for entry, position in parsed.rows.uncertain[: parsed.result.num_uncertain].tolist():
         with np.errstate(over="ignore"):
-            value = np.float32(float(_token(block.data, position)))
+            value = np.float32(float(token_at(parsed.block.data, position)))
         if np.isinf(value):
-            raise UserError(_message(block, "HUGE_VALUE", position, 0))
-        parsed.values[entry] = value
+            raise mistake(parsed.block, "HUGE_VALUE", position, parsed.options)
+        parsed.rows.values[entry] = value
 
 
-def _token(data: bytes, position: int) -> bytes:
-    """Return the token that begins at a position; it may be empty."""
-    match = _TOKEN.match(data, position)
-    return match[0] if match else b""
-
-
-def _message(block: Block, error: str, position: int, lowest_index: int) -> str:
-    start = max(block.data.rfind(space, 0, position) for space in (b" ", b"\t", b"\n")) + 1
-    token = _token(block.data, start)
-    if error == "REPEATED_INDEX":
-        token = _repeated(block.data[position : block.data.index(b"\n", position)])
-    found = repr(token.decode(errors="backslashreplace")[:_LONGEST_SHOWN])
-    problem, expected = _MISTAKES[error]
-    expected = expected.format(lowest=lowest_index)
-    return f"{block.place(position)}: {problem}; found {found}; expected {expected}"
-
-
-def _repeated(features: bytes) -> bytes:
-    """Return the first feature whose index stands in the line before it."""
-    seen: set[int] = set()
-    for match in _TOKEN.finditer(features.partition(b"#")[0]):
-        index, colon, _ = match[0].partition(b":")
-        if colon and index.isdigit():
-            if int(index) in seen:
-                return match[0]
-            seen.add(int(index))
-    return b""
+def _each_once(
+    labels: NDArray[np.int32], indptr: NDArray[np.int64]
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return rows in which each label stands once, where it stood first."""
+    num_rows = len(indptr) - 1
+    if len(labels) <= 1 or np.all(np.diff(indptr) <= 1):
+        return labels, indptr
+    rows = np.repeat(np.arange(num_rows), np.diff(indptr))
+    keys = rows * (int(labels.max()) + 1) + labels
+    kept = np.sort(np.unique(keys, return_index=True)[1])
+    return labels[kept], np.searchsorted(kept, indptr)

@@ -104,7 +104,7 @@ class Measurement:
         self._reader = BatchReader(dataset, num_features)
         size = min(batch_size, dataset.num_examples)
         count = size * max(1, min(-(-examples // size), dataset.num_examples // size))
-        ids = epoch_order(_SAMPLE_SEED, 0, dataset.num_examples, 0, count)
+        ids = epoch_order(_SAMPLE_SEED, 0, dataset.num_examples, 0, count, dataset.shuffle_block)
         self.example_ids = ids.reshape(-1, size)
         self._source = Replicates(objective, sampler, seed)
 

@@ -10,10 +10,11 @@ import numpy as np
 
 from sstrain import kernels
 from sstrain.data.batches import BatchReader
-from sstrain.data.loading import read_contexts
+from sstrain.data.contexts import read_contexts, read_file_contexts, reads_lines
+from sstrain.data.dataset import Dataset
+from sstrain.disk import disk_reason, replacing
 from sstrain.errors import UserError
 from sstrain.evaluation.exact import scoring_batch_size
-from sstrain.training.files import disk_reason, replacing
 from sstrain.training.saved import SavedModel, load_model
 
 __all__ = ["predict_lines", "predictions", "write_lines"]
@@ -38,7 +39,7 @@ def predict_lines(
     lines : iterable of bytes
         As a file gives them.
     name : str
-        The file's name, for messages.
+        The file's name, for messages; a file of a format without lines is read by it.
     top_k : int
         How many classes to name; all of them if there are fewer.
     report : callable
@@ -68,11 +69,8 @@ def predictions(
     classes = saved.vocabulary.classes
     k = min(top_k, len(classes))
     size = scoring_batch_size(len(classes))
-    remaining, first_line = iter(lines), 1
     num_unknown = 0
-    while chunk := list(islice(remaining, size)):
-        dataset = read_contexts(saved.config.data.train, saved.vocabulary, chunk, name, first_line)
-        first_line += len(chunk)
+    for dataset in _contexts(saved, lines, name, size):
         num_unknown += dataset.num_unknown_features
         for batch in BatchReader(dataset, saved.vocabulary.num_features).in_order(size):
             best = np.empty((batch.size, k), np.int32)
@@ -82,6 +80,18 @@ def predictions(
                 yield [classes[j] for j in ids], row.tolist()
     if num_unknown:
         report(f"{name}: {num_unknown:,} features ignored that the model does not have")
+
+
+def _contexts(saved: SavedModel, lines: Iterable[bytes], name: str, size: int) -> Iterator[Dataset]:
+    """Yield the rows of some lines at a time, or of a file that has no lines of text."""
+    source, vocabulary = saved.config.data.train, saved.vocabulary
+    if not reads_lines(source, vocabulary):
+        yield from read_file_contexts(source, vocabulary, name)
+        return
+    remaining, first_line = iter(lines), 1
+    while chunk := list(islice(remaining, size)):
+        yield read_contexts(source, vocabulary, chunk, name, first_line)
+        first_line += len(chunk)
 
 
 def write_lines(lines: Iterable[str], output: Path | None) -> None:

@@ -4,10 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sstrain.data.cache import scratch
 from sstrain.data.files import DataFile
 from sstrain.data.loading import load_split, read_held_out
+from sstrain.data.storage import Storage
 from sstrain.errors import UserError
 from sstrain.evaluation.exact import evaluate
+from sstrain.evaluation.multilabel import ROW_FIGURES
 from sstrain.progress import bar
 from sstrain.training.output_folder import data_hashes
 from sstrain.training.saved import SavedModel, load_model
@@ -23,6 +26,7 @@ def evaluate_run(
     data: Path | None,
     checkpoint: str | int | None,
     report: Callable[[str], None],
+    use_cache: bool = True,
 ) -> dict[str, Any]:
     """Score a run's model and return the figures, ``split`` first.
 
@@ -37,6 +41,8 @@ def evaluate_run(
         As in `load_model`.
     report : callable
         Takes lines for a person to read.
+    use_cache : bool
+        Whether what is read is kept in files for the time being, and not in memory.
 
     Raises
     ------
@@ -44,23 +50,34 @@ def evaluate_run(
         If there is nothing to score.
     """
     saved = load_model(path, checkpoint, report)
-    split, dataset = _held_out(saved, path, data, report)
+    with scratch(use_cache) as storage:
+        split, dataset = _held_out(saved, path, data, report, storage)
     with bar(dataset.num_examples, "evaluating", "ex") as advance:
         scored = evaluate(
-            saved.model, dataset, saved.vocabulary, saved.config.evaluation.top_k, advance
+            saved.model,
+            dataset,
+            saved.vocabulary,
+            saved.config.evaluation.top_k,
+            advance,
+            saved.config.evaluation.propensity,
         )
     return {"split": split, "checkpoint": saved.step, **scored}
 
 
 def _held_out(
-    saved: SavedModel, path: Path, data: Path | None, report: Callable[[str], None]
+    saved: SavedModel,
+    path: Path,
+    data: Path | None,
+    report: Callable[[str], None],
+    storage: Storage,
 ) -> "tuple[str, Dataset]":
     config, vocabulary = saved.config, saved.vocabulary
     if data is not None:
-        return "data", read_held_out(config.data.train, vocabulary, report, [str(data)])
+        source = config.data.train
+        return "data", read_held_out(source, vocabulary, report, storage, [str(data)])
     for split in ("test", "validation"):
         files: list[DataFile] = []
-        dataset = load_split(config.data, vocabulary, split, report, files.append)
+        dataset = load_split(config.data, vocabulary, split, report, storage, files.append)
         if dataset is not None:
             if isinstance(getattr(config.data, split), float):
                 _check_unchanged(saved, split, files)
@@ -85,7 +102,7 @@ def _check_unchanged(saved: SavedModel, split: str, files: list[DataFile]) -> No
 
 
 def as_table(figures: dict[str, Any]) -> str:
-    """Return figures as a table for a person: all examples, then each band of classes."""
+    """Return figures as tables for a person: all examples and each band of classes, then rows."""
     columns = {"all": figures, **figures["bands"]}
     names = [name for name in figures["bands"]["head"] if name != "num_examples"]
     lines = [
@@ -99,7 +116,23 @@ def as_table(figures: dict[str, Any]) -> str:
     for name in names:
         cells = "".join(f"{_cell(name, part[name]):>12}" for part in columns.values())
         lines.append(f"{name:12}{cells}")
+    if "num_rows" in figures:
+        lines += ["", *_row_table(figures)]
     return "\n".join(lines)
+
+
+def _row_table(figures: dict[str, Any]) -> list[str]:
+    """Return the figures of rows of several labels, a column for each k."""
+    ks = [name.removeprefix("psp_") for name in figures if name.startswith("psp_")]
+    lines = [
+        f"{figures['num_rows']:,} rows, by the k most probable classes of each",
+        "",
+        f"{'k':12}" + "".join(f"{k:>12}" for k in ks),
+    ]
+    for name in ROW_FIGURES:
+        cells = "".join(f"{_cell(name, figures[f'{name}_{k}']):>12}" for k in ks)
+        lines.append(f"{name:12}{cells}")
+    return lines
 
 
 def _cell(name: str, value: float | None) -> str:

@@ -34,12 +34,15 @@ _FLAGS: dict[str, Any] = {
     "error_model": "numpy",
 }
 
+#: Whether an index out of bounds raises IndexError (``NUMBA_BOUNDSCHECK=1``); else it is silent.
+_CHECKED = bool(numba_config.BOUNDSCHECK)  # type: ignore[attr-defined]
+
 
 def _cache_folder() -> str:
-    """Return a folder named by the kernels' sources.
+    """Return a folder named by the kernels' sources, and by whether indices are checked.
 
     Numba renews a cached kernel when its own file changes, not when a helper in another file
-    does; a folder for each state of the sources closes that gap.
+    does, and it takes code without checks for code with them; a folder for each closes both gaps.
     """
     digest = hashlib.sha256()
     for source in sorted(Path(__file__).parent.glob("*.py")):
@@ -53,7 +56,7 @@ def _cache_folder() -> str:
     if not writable:
         # A folder of this process alone: code that others could have put there is never loaded.
         base = Path(tempfile.mkdtemp(prefix="sstrain-"))
-    return str(base / f"kernels-{digest.hexdigest()[:16]}")
+    return str(base / f"kernels-{digest.hexdigest()[:16]}{'-checked' if _CHECKED else ''}")
 
 
 # OpenMP threads that wait spin for about 20 us, not 1 ms: at the default a second thread costs ten
@@ -77,8 +80,12 @@ def kernel(function: _Function) -> _Function:
 
 
 def parallel_kernel(function: _Function) -> _Function:
-    """Compile a kernel whose ``prange`` loops run on threads; cached on disk."""
-    return cast(_Function, numba.njit(cache=True, nogil=True, parallel=True, **_FLAGS)(function))
+    """Compile a kernel whose ``prange`` loops run on threads; cached on disk.
+
+    Where indices are checked it is serial: what a thread raises would be lost.
+    """
+    flags = {**_FLAGS, "parallel": not _CHECKED}
+    return cast(_Function, numba.njit(cache=True, nogil=True, **flags)(function))
 
 
 def inline(function: _Function) -> _Function:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sstrain.kernels._jit import finite, inline, parallel_kernel
 from sstrain.kernels.exponential import exp32
 
-__all__ = ["evaluate_rows", "top_rows"]
+__all__ = ["evaluate_rows", "rank_targets", "top_rows"]
 
 #: Scores summed in float32 before they go into a float64 sum.
 _CHUNK = 256
@@ -26,6 +26,17 @@ def _log_partition(row: NDArray[np.float32]) -> tuple[float, float]:
             part += exp32(row[j] - top)
         total += float(part)
     return top, float(top) + np.log(total)
+
+
+@inline
+def _rank(row: NDArray[np.float32], target: int) -> int:
+    """Return a class's rank, from 1; of equal scores the smaller class id comes first."""
+    rank = 1
+    for j in range(target):
+        rank += 1 if row[j] >= row[target] else 0
+    for j in range(target + 1, len(row)):
+        rank += 1 if row[j] > row[target] else 0
+    return rank
 
 
 @parallel_kernel
@@ -54,12 +65,38 @@ def evaluate_rows(
         rank = num_classes + 1
         highest[i], log_partitions[i] = _log_partition(row)
         if target >= 0 and finite(log_partitions[i]):
-            rank = 1
-            for j in range(target):
-                rank += 1 if row[j] >= row[target] else 0
-            for j in range(target + 1, num_classes):
-                rank += 1 if row[j] > row[target] else 0
+            rank = _rank(row, target)
         ranks[i] = rank
+
+
+@parallel_kernel
+def rank_targets(
+    scores: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    targets: NDArray[np.int32],
+    log_partitions: NDArray[np.float64],
+    ranks: NDArray[np.int64],
+) -> None:
+    """Write the ranks of targets of which a row may have any number.
+
+    Parameters
+    ----------
+    scores : float32 array of shape [R, V]
+    rows : int64 array of shape [B]
+        The row of each target.
+    targets : int32 array of shape [B]
+        As in `evaluate_rows`.
+    log_partitions : float64 array of shape [R]
+        That of each row.
+    ranks : int64 array of shape [B]
+        As in `evaluate_rows`.
+    """
+    for i in prange(len(targets)):
+        row, target = rows[i], targets[i]
+        if target >= 0 and finite(log_partitions[row]):
+            ranks[i] = _rank(scores[row], target)
+        else:
+            ranks[i] = scores.shape[1] + 1
 
 
 @parallel_kernel

@@ -15,14 +15,15 @@ def context_rows(
     ends: NDArray[np.int64],
     shape: tuple[int, int, int],
     counted: bool,
+    more: NDArray[np.int32],
     indptr: NDArray[np.int64],
     features: NDArray[np.int32],
     values: NDArray[np.float32],
 ) -> None:
-    """Write one row for each stretch of tokens: its last ones as a bag, and by position.
+    """Write one row for each stretch of tokens: its last ones as a bag, by position, and joined.
 
     Token t has feature ``t * (positions + 1)`` in the bag, and ``t * (positions + 1) + p`` where it
-    stands p places before the stretch's end.
+    stands p places before the stretch's end; both are doubled if there may be more features.
 
     Parameters
     ----------
@@ -32,11 +33,15 @@ def context_rows(
         ``context``, the tokens of the bag; ``positions``; and the number of distinct tokens.
     counted : bool
         Whether a token's value in the bag is how often it stands there, or 1.
+    more : int32 array of shape [N, C]
+        Other features of each row, different odd numbers, or -1 for none.
     indptr : int64 array of shape [N + 1]
     features, values : int32 and float32 arrays
-        Long enough for each row's bag and positions; filled in place up to the last ``indptr``.
+        Long enough for all that the rows hold; filled in place up to the last ``indptr``.
     """
     context, positions, num_tokens = shape
+    factor = 2 if more.shape[1] > 0 else 1
+    stride = factor * (positions + 1)
     row_of_token = np.full(num_tokens, -1, np.int64)
     entry_of_token = np.empty(num_tokens, np.int64)
     entry = 0
@@ -49,11 +54,16 @@ def context_rows(
             else:
                 row_of_token[token] = row
                 entry_of_token[token] = entry
-                features[entry] = token * (positions + 1)
+                features[entry] = token * stride
                 values[entry] = 1
                 entry += 1
         for position in range(1, min(positions, ends[row] - starts[row]) + 1):
-            features[entry] = tokens[ends[row] - position] * (positions + 1) + position
+            features[entry] = tokens[ends[row] - position] * stride + factor * position
             values[entry] = 1
             entry += 1
+        for column in range(more.shape[1]):
+            if more[row, column] >= 0:
+                features[entry] = more[row, column]
+                values[entry] = 1
+                entry += 1
         indptr[row + 1] = entry

@@ -1,6 +1,5 @@
-"""Parsing svmlight text: a buffer of bytes in, CSR rows out."""
+"""Parsing svmlight and xc text: a buffer of bytes in, CSR rows out."""
 
-from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -8,47 +7,46 @@ from numpy.typing import NDArray
 
 from sstrain.kernels._jit import inline, kernel
 from sstrain.kernels.borrowed import borrowed
-from sstrain.kernels.decimals import (
-    MAX_DIGITS,
-    nearest_float32,
-    read_decimal,
-    read_digits,
-    whole_number,
-)
 from sstrain.kernels.sorting import sort_entries
+from sstrain.kernels.svmlight_tokens import (
+    SvmlightError,
+    after_comma,
+    ends_line,
+    read_feature,
+    read_label,
+    skip_labels,
+    skip_spaces,
+    token_has_colon,
+)
 
-__all__ = ["SvmlightError", "SvmlightResult", "SvmlightRows", "parse_svmlight"]
+__all__ = ["SvmlightOptions", "SvmlightResult", "SvmlightRows", "parse_svmlight"]
 
-_TAB, _NEWLINE, _RETURN, _SPACE, _HASH, _COLON, _COMMA, _MINUS = 9, 10, 13, 32, 35, 58, 44, 45
-_Q, _I, _D = 113, 105, 100
-_LARGEST_LABEL = 2**53
+_NEWLINE, _HASH = 10, 35
 
 
-class SvmlightError(IntEnum):
-    """What is wrong with the token at which the parser stopped."""
+class SvmlightOptions(NamedTuple):
+    """What a line may hold."""
 
-    NONE = 0
-    MISSING_LABEL = 1
-    SEVERAL_LABELS = 2
-    BAD_LABEL = 3
-    FRACTIONAL_LABEL = 4
-    HUGE_LABEL = 5
-    MISSING_COLON = 6
-    BAD_INDEX = 7
-    NEGATIVE_INDEX = 8
-    HUGE_INDEX = 9
-    LOW_INDEX = 10
-    REPEATED_INDEX = 11
-    BAD_VALUE = 12
-    HUGE_VALUE = 13
+    labelled: bool  # if not, labels are skipped where there are any, and every line is a row
+    one_label: bool  # whether several labels are a mistake
+    all_labels: bool  # whether all of several labels are kept, or the first alone
+    unlabelled_rows: bool  # whether a line that begins with a blank or a feature has no labels
+    lowest_index: int
+    highest_index: int
+    lowest_label: int
+    highest_label: int
 
 
 class SvmlightRows(NamedTuple):
-    """Where the parser writes: R is at most the number of lines, M that of colons."""
+    """Where the parser writes: room for as many rows as lines, M entries as colons.
+
+    Room for labels: one a line, and with ``all_labels`` one a comma besides.
+    """
 
     starts: NDArray[np.int64]  # [R + 1], each row's first entry
     lines: NDArray[np.int64]  # [R], the line of each row, from 0
-    labels: NDArray[np.int64]  # [R]
+    label_starts: NDArray[np.int64]  # [R + 1], each row's first label
+    labels: NDArray[np.int64]  # [L], a repeated one as often as it stands there
     indices: NDArray[np.int64]  # [M], as the file has them
     values: NDArray[np.float32]  # [M]
     uncertain: NDArray[np.int64]  # [M, 2], entries left to the caller, and where their values begin
@@ -58,117 +56,45 @@ class SvmlightResult(NamedTuple):
     """How far the parser came, and the first mistake."""
 
     num_rows: int
+    num_labels: int
     num_entries: int
     num_uncertain: int
     has_query_ids: bool
     error: SvmlightError
-    position: int  # of the token that is wrong
-
-
-class _Feature(NamedTuple):
-    error: SvmlightError
-    position: int  # the position after it, or that of the mistake
-    number: int  # its index, -1 where it is a query id
-    value: np.float32
-    uncertain_position: int  # where a value that is left to the caller begins, or -1
+    position: int  # of what is wrong
 
 
 @inline
-def _ends_line(text: NDArray[np.uint8], position: int) -> bool:
-    """Return whether nothing but a comment or the line's end follows."""
-    byte = text[position]
-    if byte == _RETURN:
-        return bool(text[position + 1] == _NEWLINE)
-    return bool(byte == _NEWLINE or byte == _HASH)
+def _read_labels(
+    text: NDArray[np.uint8],
+    start: int,
+    options: SvmlightOptions,
+    labels: NDArray[np.int64],
+    num_labels: int,
+) -> tuple[SvmlightError, int, int]:
+    """Read ``3`` or ``3,7`` or ``3, 7``.
 
-
-@inline
-def _ends_token(text: NDArray[np.uint8], position: int) -> bool:
-    return text[position] == _SPACE or text[position] == _TAB or _ends_line(text, position)
-
-
-@inline
-def _skip_spaces(text: NDArray[np.uint8], position: int) -> int:
-    while text[position] == _SPACE or text[position] == _TAB:
-        position += 1
-    return position
-
-
-@inline
-def _token_end(text: NDArray[np.uint8], position: int) -> int:
-    while not _ends_token(text, position):
-        position += 1
-    return position
-
-
-@inline
-def _token_holds(text: NDArray[np.uint8], position: int, byte: int) -> bool:
-    while not _ends_token(text, position):
-        if text[position] == byte:
-            return True
-        position += 1
-    return False
-
-
-@inline
-def _read_label(text: NDArray[np.uint8], start: int) -> tuple[SvmlightError, int, int]:
-    """Return the error, the position after the label, and the label."""
-    decimal = read_decimal(text, start)
-    if decimal.end < 0 or not _ends_token(text, decimal.end):
-        error = SvmlightError.BAD_LABEL
-        if _token_holds(text, start, _COLON):
-            error = SvmlightError.MISSING_LABEL
-        elif _token_holds(text, start, _COMMA):
-            error = SvmlightError.SEVERAL_LABELS
-        return error, start, 0
-    label, is_whole = whole_number(decimal)
-    if not is_whole:
-        return SvmlightError.FRACTIONAL_LABEL, start, label
-    if abs(label) > _LARGEST_LABEL:
-        return SvmlightError.HUGE_LABEL, start, label
-    return SvmlightError.NONE, decimal.end, label
-
-
-@inline
-def _index_error(text: NDArray[np.uint8], start: int) -> SvmlightError:
-    """Return what is wrong with a token that does not begin with an index and a colon."""
-    if not _token_holds(text, start, _COLON):
-        return SvmlightError.MISSING_COLON
-    first = start + (text[start] == _MINUS)
-    end, _ = read_digits(text, first, 0)
-    if end == first or text[end] != _COLON:
-        return SvmlightError.BAD_INDEX
-    if first > start:
-        return SvmlightError.NEGATIVE_INDEX
-    return SvmlightError.HUGE_INDEX if end - first > MAX_DIGITS else SvmlightError.LOW_INDEX
-
-
-@inline
-def _read_value(text: NDArray[np.uint8], start: int) -> tuple[SvmlightError, int, np.float32, bool]:
-    """Return the error, the position after the value, the value, and whether it is certain."""
-    end, whole = read_digits(text, start, 0)
-    if start < end < start + 8 and _ends_token(text, end):  # 7 digits are exact as a float32
-        return SvmlightError.NONE, end, np.float32(whole), True
-    decimal = read_decimal(text, start)
-    if decimal.end < 0 or not _ends_token(text, decimal.end):
-        return SvmlightError.BAD_VALUE, start, np.float32(0), True
-    value, is_certain = nearest_float32(decimal)
-    if is_certain and np.isinf(value):
-        return SvmlightError.HUGE_VALUE, start, value, True
-    return SvmlightError.NONE, decimal.end, value, is_certain
-
-
-@inline
-def _read_feature(text: NDArray[np.uint8], start: int, lowest_index: int) -> _Feature:
-    """Read ``index:value``, or skip ``qid:N``."""
-    end, index = read_digits(text, start, 0)
-    if text[end] != _COLON or not start < end <= start + MAX_DIGITS or index < lowest_index:
-        if text[start] == _Q and text[start + 1] == _I and text[start + 2] == _D:
-            if text[start + 3] == _COLON:
-                return _Feature(SvmlightError.NONE, _token_end(text, start), -1, np.float32(0), -1)
-        return _Feature(_index_error(text, start), start, -1, np.float32(0), -1)
-    error, position, value, is_certain = _read_value(text, end + 1)
-    return _Feature(error, position, index, value, -1 if is_certain else end + 1)
+    Returns
+    -------
+    error, position, num_labels
+        The position is that after the labels, or that of the mistake.
+    """
+    first, position, following = num_labels, start, start
+    while following >= 0:
+        error, position, label = read_label(
+            text, following, options.lowest_label, options.highest_label
+        )
+        if error != SvmlightError.NONE:
+            if position == start and token_has_colon(text, start):
+                error = SvmlightError.MISSING_LABEL
+            return error, position, num_labels
+        if num_labels == first or options.all_labels:
+            labels[num_labels] = label
+            num_labels += 1
+        elif options.one_label and label != labels[first]:
+            return SvmlightError.SEVERAL_LABELS, start, num_labels
+        following = after_comma(text, position)
+    return SvmlightError.NONE, position, num_labels
 
 
 @inline
@@ -186,19 +112,19 @@ def _has_repeats(out: SvmlightRows, start: int, end: int) -> bool:
 def _read_features(
     text: NDArray[np.uint8],
     position: int,
-    lowest_index: int,
+    options: SvmlightOptions,
     out: SvmlightRows,
     so_far: SvmlightResult,
 ) -> SvmlightResult:
     """Read a row's features up to the line's end, and add them to the result so far."""
     row_position = position
-    num_rows, entry, num_uncertain, has_query_ids, error, _ = so_far
+    num_rows, num_labels, entry, num_uncertain, has_query_ids, error, _ = so_far
     previous, in_order = -1, True
     while error == SvmlightError.NONE:
-        position = _skip_spaces(text, position)
-        if _ends_line(text, position):
+        position = skip_spaces(text, position)
+        if ends_line(text, position):
             break
-        feature = _read_feature(text, position, lowest_index)
+        feature = read_feature(text, position, options.lowest_index, options.highest_index)
         error, position = feature.error, feature.position
         if feature.number < 0:
             has_query_ids = True
@@ -215,7 +141,9 @@ def _read_features(
     if error == SvmlightError.NONE and not in_order:
         if _has_repeats(out, so_far.num_entries, entry):
             error, position = SvmlightError.REPEATED_INDEX, row_position
-    return SvmlightResult(num_rows + 1, entry, num_uncertain, has_query_ids, error, position)
+    return SvmlightResult(
+        num_rows + 1, num_labels, entry, num_uncertain, has_query_ids, error, position
+    )
 
 
 @inline
@@ -223,29 +151,32 @@ def _read_row(
     text: NDArray[np.uint8],
     position: int,
     line: int,
-    labelled: bool,
-    lowest_index: int,
+    options: SvmlightOptions,
     out: SvmlightRows,
     so_far: SvmlightResult,
 ) -> SvmlightResult:
     """Read a row from its first token to the line's end, and add it to the result so far."""
-    error, label = SvmlightError.NONE, 0
-    if labelled:
-        error, position, label = _read_label(text, position)
-    elif not _token_holds(text, position, _COLON):
-        position = _token_end(text, position)
-    row = so_far.num_rows
-    if error != SvmlightError.NONE:
-        return SvmlightResult(row, 0, 0, False, error, position)
-    out.starts[row] = so_far.num_entries
+    row, num_labels, num_entries, num_uncertain, has_query_ids, error, _ = so_far
+    out.starts[row] = num_entries
     out.lines[row] = line
-    out.labels[row] = label
-    return _read_features(text, position, lowest_index, out, so_far)
+    out.label_starts[row] = num_labels
+    if not options.labelled:
+        position = skip_labels(text, position)
+    elif not (
+        options.unlabelled_rows and (ends_line(text, position) or token_has_colon(text, position))
+    ):
+        error, position, num_labels = _read_labels(text, position, options, out.labels, num_labels)
+    so_far = SvmlightResult(
+        row, num_labels, num_entries, num_uncertain, has_query_ids, error, position
+    )
+    if error != SvmlightError.NONE:
+        return so_far
+    return _read_features(text, position, options, out, so_far)
 
 
 @kernel
 def parse_svmlight(
-    text: NDArray[np.uint8], labelled: bool, lowest_index: int, out: SvmlightRows
+    text: NDArray[np.uint8], options: SvmlightOptions, out: SvmlightRows
 ) -> SvmlightResult:
     """Parse lines of svmlight text up to the end or the first mistake.
 
@@ -253,11 +184,7 @@ def parse_svmlight(
     ----------
     text : uint8 array
         Whole lines, the last one ended by a newline too.
-    labelled : bool
-        Whether lines begin with a label. If not, a label is skipped where there is one, and every
-        line is a row, blank lines and comments too.
-    lowest_index : int
-        The lowest index that is allowed.
+    options : SvmlightOptions
     out : SvmlightRows
         Filled in place. A value is the float64 that is nearest to what the text says, rounded to
         float32; the rare ones of which that is not certain are listed for the caller.
@@ -265,28 +192,33 @@ def parse_svmlight(
     Returns
     -------
     SvmlightResult
-        At a mistake, the position is that of the token that is wrong; for an index that stands
-        twice, that of the row's features.
+        At a mistake, the position is that of the label or the value that is wrong, the first label
+        where there are several, the token in all other cases; for an index that stands twice, that
+        of the row's features.
     """
     text = borrowed(text)
     out = SvmlightRows(
         borrowed(out.starts),
         borrowed(out.lines),
+        borrowed(out.label_starts),
         borrowed(out.labels),
         borrowed(out.indices),
         borrowed(out.values),
         borrowed(out.uncertain),
     )
-    result = SvmlightResult(0, 0, 0, False, SvmlightError.NONE, 0)
+    result = SvmlightResult(0, 0, 0, 0, False, SvmlightError.NONE, 0)
     position, line = 0, 0
     while position < len(text) and result.error == SvmlightError.NONE:
-        position = _skip_spaces(text, position)
-        if not (labelled and _ends_line(text, position)):
-            result = _read_row(text, position, line, labelled, lowest_index, out, result)
+        start = position
+        position = skip_spaces(text, start)
+        is_empty_row = options.unlabelled_rows and position > start and text[position] != _HASH
+        if is_empty_row or not options.labelled or not ends_line(text, position):
+            result = _read_row(text, position, line, options, out, result)
             position = result.position
         while text[position] != _NEWLINE:
             position += 1
         position += 1
         line += 1
     out.starts[result.num_rows] = result.num_entries
+    out.label_starts[result.num_rows] = result.num_labels
     return result

@@ -8,8 +8,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from sstrain.disk import read_json, write_json
 from sstrain.training import tensors as tensor_files
-from sstrain.training.files import read_json, write_json
 from sstrain.training.manifest import MANIFEST, FileRecord, Manifest
 from sstrain.training.tensors import TensorSource
 

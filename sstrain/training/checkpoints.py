@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sstrain.disk import disk_reason, sync
 from sstrain.errors import FailureError, UserError
 from sstrain.training.checkpoint import (
     Checkpoint,
@@ -15,7 +16,6 @@ from sstrain.training.checkpoint import (
     verify,
     write_checkpoint,
 )
-from sstrain.training.files import disk_reason, sync
 from sstrain.training.step_folders import StepFolders
 from sstrain.training.tensors import TensorSource
 

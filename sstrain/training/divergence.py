@@ -3,7 +3,6 @@
 import math
 from typing import TYPE_CHECKING
 
-from sstrain.data.files import describe_line
 from sstrain.errors import FailureError
 
 if TYPE_CHECKING:
@@ -48,9 +47,8 @@ class LossWatch:
             )
 
 
-def bad_loss(engine: "Engine", rate: float, line: int) -> DivergedError:
+def bad_loss(engine: "Engine", rate: float, place: str) -> DivergedError:
     """Return the error for a loss that is not finite."""
-    place = describe_line(engine.config.data.train.path, line)
     return _diverged(engine, rate, f"the loss of the example in {place} is not finite")
 
 

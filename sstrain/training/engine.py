@@ -66,6 +66,7 @@ class Engine:
         self.model = config.model.build(vocabulary, config.optimizer)
         self._take_step: Step = self._build_step(vocabulary.num_classes)
         self._reader = BatchReader(dataset, vocabulary.num_features)
+        self._shuffle_block = dataset.shuffle_block
         self._watch = LossWatch(vocabulary.num_classes)
         self.steps_per_epoch = -(-dataset.num_examples // config.training.batch_size)
         if total_steps is None:
@@ -119,7 +120,7 @@ class Engine:
         outcome = self._take_step(batch, epoch, position, rate)
         if outcome.bad_losses:
             first = int(np.flatnonzero(~np.isfinite(outcome.losses))[0])
-            raise bad_loss(self, rate, int(self.dataset.lines[batch.example_ids[first]]))
+            raise bad_loss(self, rate, self._place(int(batch.example_ids[first])))
         if outcome.bad_weights:
             raise bad_weights(self, rate)
         loss = float(np.dot(outcome.losses, batch.weights)) / batch.size
@@ -130,12 +131,18 @@ class Engine:
         self._decay(rate)
         return loss
 
+    def _place(self, example: int) -> str:
+        rows = self.dataset.rows
+        return self.dataset.place(
+            int(self.dataset.lines[example if rows is None else rows[example]])
+        )
+
     def _next_batch(self) -> "tuple[Batch, int, int]":
         epoch, position = divmod(self.done, self.steps_per_epoch)
         size, count = self.config.training.batch_size, self.dataset.num_examples
         start = position * size
         stop = min(start + size, count)
-        ids = epoch_order(self.config.seed, epoch, count, start, stop)
+        ids = epoch_order(self.config.seed, epoch, count, start, stop, self._shuffle_block)
         return self._reader.take(ids), epoch, position
 
     def _decay(self, rate: float) -> None:

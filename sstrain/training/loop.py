@@ -162,6 +162,7 @@ class Loop:
             self.splits.validation,
             self.splits.vocabulary,
             self.config.evaluation.top_k,
+            propensity=self.config.evaluation.propensity,
         )
         standing, log_loss = self.standing, figures["log_loss"]
         best = log_loss is not None and (

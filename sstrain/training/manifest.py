@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sstrain.disk import read_json, write_json
 from sstrain.errors import UserError
-from sstrain.training.files import read_json, write_json
 from sstrain.training.format import FORMAT_VERSION, check_format_version
 
 __all__ = ["MANIFEST", "FileRecord", "Manifest"]

@@ -10,8 +10,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from sstrain.disk import disk_reason
 from sstrain.errors import FailureError, UserError
-from sstrain.training.files import disk_reason
 
 __all__ = ["MetricsSink", "finite", "read_metrics"]
 

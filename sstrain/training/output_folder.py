@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
+from sstrain.disk import disk_reason, read_json
 from sstrain.errors import UserError
-from sstrain.training.files import disk_reason, read_json
-from sstrain.training.lock import locked
+from sstrain.lock import locked
 
 __all__ = ["OutputFolder", "data_hashes"]
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sstrain.disk import disk_reason, replacing
 from sstrain.errors import FailureError
-from sstrain.training.files import disk_reason, replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

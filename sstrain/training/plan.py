@@ -5,7 +5,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sstrain.data.loading import Splits, load
+from sstrain.data.cache import load
+from sstrain.data.loading import Splits
 from sstrain.errors import FailureError
 from sstrain.evaluation.exact import predict_all
 from sstrain.training.engine import Engine
@@ -23,7 +24,7 @@ _WARM_UP_SECONDS = 2.0
 _MEASURED_SECONDS = 2.0
 
 
-def plan(config: "Config", report: Callable[[str], None]) -> dict[str, Any]:
+def plan(config: "Config", report: Callable[[str], None], use_cache: bool = True) -> dict[str, Any]:
     """Return memory and time of a run, as ``sstrain plan --json`` prints them.
 
     Parameters
@@ -32,6 +33,8 @@ def plan(config: "Config", report: Callable[[str], None]) -> dict[str, Any]:
         Resolved.
     report : callable
         Takes lines for a person to read.
+    use_cache : bool
+        Whether data are kept on the disk between runs.
 
     Returns
     -------
@@ -41,7 +44,7 @@ def plan(config: "Config", report: Callable[[str], None]) -> dict[str, Any]:
         ``run_seconds``, measured in the first steps on this machine.
     """
     prepare_kernels(config, report)
-    splits = load(config.data, report)
+    splits = load(config.data, report, use_cache)
     vocabulary = splits.vocabulary
     memory = forecast_memory(config, vocabulary, splits.datasets())
     free = available_memory()

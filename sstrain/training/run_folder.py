@@ -7,9 +7,9 @@ from typing import Any
 
 from sstrain.config import Config, differences, read_resolved, resolved_yaml
 from sstrain.data.vocabulary import VOCABULARY_FILES
+from sstrain.disk import disk_reason, read_json, write_json, write_text
 from sstrain.errors import FailureError, UserError
 from sstrain.training.checkpoints import Checkpoints
-from sstrain.training.files import disk_reason, read_json, write_json, write_text
 from sstrain.training.format import check_format_version
 from sstrain.training.output_folder import OutputFolder
 

@@ -10,7 +10,7 @@ import re
 import shutil
 from pathlib import Path
 
-from sstrain.training.files import sync
+from sstrain.disk import sync
 
 __all__ = ["StepFolders"]
 

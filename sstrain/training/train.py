@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sstrain import kernels
+from sstrain.data.cache import load
 from sstrain.data.files import describe_file
-from sstrain.data.loading import Splits, load
+from sstrain.data.loading import Splits
 from sstrain.errors import FailureError
 from sstrain.training.checkpoints import Checkpoints
 from sstrain.training.engine import Engine
@@ -65,7 +66,12 @@ class Trained:
 
 
 def train(
-    config: "Config", *, resume: bool, overwrite: bool, report: Callable[[str], None]
+    config: "Config",
+    *,
+    resume: bool,
+    overwrite: bool,
+    report: Callable[[str], None],
+    use_cache: bool = True,
 ) -> Trained:
     """Train a model and write its run's folder.
 
@@ -79,6 +85,8 @@ def train(
         What may be done with a run that is in the output folder.
     report : callable
         Takes lines for a person to read.
+    use_cache : bool
+        Whether data are kept on the disk between runs.
 
     Raises
     ------
@@ -90,7 +98,7 @@ def train(
         report(f"{folder.path}: the run is finished; nothing to do")
         return Trained(folder, already=True)
     threads = prepare_kernels(config, report)
-    splits = load(config.data, report)
+    splits = load(config.data, report, use_cache)
     engine = build_engine(config, splits)
     sampler_files = () if config.sampler is None else config.sampler.files()
     described = environment(threads, [*splits.files, *map(describe_file, sampler_files)])

@@ -139,7 +139,7 @@ def test_the_index_base_is_the_runs(
 ) -> None:
     (tmp_path / "zero.svm").write_text("10 1:1\n10 0:1\n")
     assert main(["eval", str(svmlight_run), "--data", str(tmp_path / "zero.svm")]) == 2
-    assert f"{tmp_path}/zero.svm:2: the index is below the index base" in capsys.readouterr().err
+    assert f"{tmp_path}/zero.svm:2:4: the index is below the index base" in capsys.readouterr().err
 
 
 def test_the_checkpoint_is_the_best_where_there_is_a_validation_split(

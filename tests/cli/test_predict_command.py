@@ -140,7 +140,7 @@ def test_output_goes_to_a_file_and_only_when_it_is_whole(
     before = snapshot(tmp_path)
     done = sstrain("predict", svmlight_run, "in.svm", "--output", "out", folder=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("in.svm:7: the value is no finite number; found '2:x'")
+    assert done.stderr.startswith("in.svm:7:4: the value is no finite number; found '2:x'")
     assert snapshot(tmp_path) == before
 
 
@@ -148,7 +148,7 @@ def test_a_bad_line_of_stdin_is_named(svmlight_run: Path, tmp_path: Path) -> Non
     text = "10 1:1\n" * 300 + "10 1:\n"
     done = sstrain("predict", svmlight_run, "-", folder=tmp_path, stdin=text)
     assert done.returncode == 2
-    assert done.stderr.startswith("-:301: ")
+    assert done.stderr.startswith("-:301:4: ")
 
 
 def test_predicting_changes_nothing(svmlight_run: Path, capsys: pytest.CaptureFixture[str]) -> None:

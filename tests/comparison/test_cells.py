@@ -13,7 +13,8 @@ from sstrain.comparison.records import Arm
 from sstrain.comparison.shared_data import map_splits, write_splits
 from sstrain.config.comparison import Budget, Comparison
 from sstrain.config.comparison_loading import load_comparison
-from sstrain.data.loading import Splits, load
+from sstrain.data.cache import load
+from sstrain.data.loading import Splits
 from sstrain.errors import UserError
 from sstrain.training.engine import Engine
 from sstrain.training.tensors import digest
@@ -102,7 +103,7 @@ def test_what_is_kept_of_a_cell(comparison: Comparison) -> None:
     reference, cell = cells(comparison)[0], cells(comparison)[3]
     record, exact = runner.run(cell, nothing), runner.run(reference, nothing)
     assert record.line_losses is not None
-    mean = record.line_losses.sum() / runner.line_counts.sum()
+    mean = record.line_losses.sum() / runner.line_weights.sum()
     assert mean == pytest.approx(record.results["log_loss"], rel=1e-12)
     steps = [row["step"] for row in record.curve]
     assert steps[:-1] == [10 * (place + 1) for place in range(len(steps) - 1)]

@@ -223,13 +223,14 @@ DATA = {
     ),
     "no format, told once": (
         "data:\n  train: {path: a}\n  validation: {path: b}\n",
-        ["c.yaml:2 data.train.format: missing; expected sequence or svmlight"],
+        ["c.yaml:2 data.train.format: a: no such file"],
     ),
     "unknown format, told once": (
         "data:\n  test: {path: b}\n  train: {path: a, format: sequenc}\n",
         [
             "c.yaml:3 data.train.format: unknown format; got 'sequenc'; "
-            "expected sequence or svmlight; did you mean 'sequence'?"
+            "expected sequence, text, svmlight, xc, "
+            "fasttext, vw, npz, table or store; did you mean 'sequence'?"
         ],
     ),
     "inherited mistake, told once": (

@@ -34,7 +34,8 @@ COMPARISON = config_schema(Comparison)
 DEFINITIONS = {**COMPARISON["$defs"], **SCHEMA["$defs"]}
 KEYWORDS = {
     "type", "const", "enum", "allOf", "anyOf", "$ref", "properties", "additionalProperties",
-    "required", "items", "minItems", "minLength", "pattern", "minimum", "maximum",
+    "required", "items", "prefixItems", "minItems", "maxItems", "minLength", "pattern",
+    "minimum", "maximum",
     "exclusiveMinimum", "exclusiveMaximum", "title", "description", "default", "$schema", "$defs",
 }  # fmt: skip
 
@@ -58,8 +59,10 @@ def accepts(schema: dict[str, Any], value: Any) -> bool:
     if isinstance(value, dict):
         return accepts_mapping(schema, value)
     if isinstance(value, list):
-        items = schema.get("items", {})
-        return len(value) >= schema.get("minItems", 0) and all(accepts(items, v) for v in value)
+        each = schema.get("prefixItems") or [schema.get("items", {})] * len(value)
+        if not schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value)):
+            return False
+        return all(accepts(items, v) for items, v in zip(each, value, strict=True))
     if isinstance(value, str):
         long_enough = len(value) >= schema.get("minLength", 0)
         return long_enough and re.search(schema.get("pattern", ""), value) is not None
@@ -113,7 +116,9 @@ def test_there_are_shipped_configs() -> None:
         ("validation: 1.5", False),
         ("validation: {path: v, min_count: 3}", False),
         ("validation: {path: []}", False),
-        ("train: {path: a}", False),
+        ("train: {path: a}", True),
+        ("train: {path: a, format: auto}", True),
+        ("train: {format: svmlight}", False),
         ("train: {path: a, format: svmlight, context: 3}", False),
     ],
 )

@@ -14,8 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sources import written
 
+from sstrain.data import blocks as blocks_of_lines
 from sstrain.data import files
-from sstrain.data.files import Block, DataFile, line_blocks, read_blocks, read_lines
+from sstrain.data.blocks import Block, line_blocks
+from sstrain.data.files import DataFile, read_blocks, read_lines
 from sstrain.errors import UserError
 
 CONTENT = b"".join(b"%d some words on a line\n" % i for i in range(5000))
@@ -126,7 +128,8 @@ def test_lines_are_numbered_on_over_files_and_places_in_each(tmp_path: Path) -> 
         Block(b"a\nb\n", str(first), 1, 0),
         Block("\xefc\r\n\nd\n".encode(), str(third), 3, 2),
     ]
-    assert blocks[1].place(blocks[1].data.index(b"d")) == f"{third}:3"
+    assert blocks[1].place(blocks[1].data.index(b"d")) == f"{third}:3:1"
+    assert blocks[1].place(blocks[1].data.index(b"c")) == f"{third}:1:2"
 
 
 def test_files_are_described_as_they_are_stored(tmp_path: Path) -> None:
@@ -164,7 +167,7 @@ def test_blocks_hold_whole_lines(
     content = b"%" + b"\n".join(lines) + (b"\n" if is_ended else b"")
     path = written(tmp_path_factory.mktemp("blocks"), content)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files, "_BLOCK_BYTES", block_bytes)
+        patch.setattr(blocks_of_lines, "_BLOCK_BYTES", block_bytes)
         patch.setattr(files, "_PIECE_BYTES", piece_bytes)
         blocks = list(read_blocks([str(path)]))
     assert all(block.data.endswith(b"\n") for block in blocks)

@@ -1,108 +1,219 @@
-"""``sstrain data info``."""
+"""What ``sstrain data info`` counts, and how it tells it."""
 
-import json
-import subprocess
-import sys
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sources import train_source, written
 
-from sstrain.cli import main
-from sstrain.data.info import describe
-from sstrain.errors import UserError
+from sstrain.data import slices
+from sstrain.data.dataset import Dataset
+from sstrain.data.info import as_text, count_duplicates, describe, figures_of
+from sstrain.data.info_picture import curve, draw_frequencies
+from sstrain.data.vocabulary import Vocabulary
+from sstrain.errors import FailureError, UserError
+from sstrain.models import MODELS
+from sstrain.optim import OPTIMIZERS
+from sstrain.training.model_memory import with_memory
 
-TEXT = "1 1:1 2:1\n1 1:1\n2 2:1\n3\n"
+TEXT = "1 1:1 2:1\n1 1:1\n2 2:1\n3\n2 2:1\n"
+
+#: A row: its labels, each once, and its features.
+Row = tuple[list[int], dict[int, float]]
+
+labels = st.lists(st.integers(0, 4), min_size=1, max_size=3, unique=True)
+features = st.dictionaries(st.integers(0, 3), st.sampled_from([0.0, -0.0, 1.0, 0.5]), max_size=4)
+some_rows = st.lists(st.tuples(labels, features), min_size=1, max_size=30)
 
 
-def test_the_figures_are_counted(tmp_path: Path) -> None:
-    figures = describe(train_source(written(tmp_path, TEXT), format="svmlight"), print)
-    assert figures == {
-        "num_examples": 4,
+def dataset_of(rows: list[Row], several: bool = True) -> Dataset:
+    entries = [sorted(row[1].items()) for row in rows]
+    counts = [len(row[0]) for row in rows]
+    return Dataset(
+        indptr=np.cumsum([0, *map(len, entries)]),
+        indices=np.array([index for row in entries for index, _ in row], np.int32),
+        values=np.array([value for row in entries for _, value in row], np.float32),
+        lines=np.arange(1, len(rows) + 1),
+        targets=np.array([label for row in rows for label in row[0]], np.int32),
+        weights=np.repeat(1 / np.array(counts), counts).astype(np.float32),
+        rows=np.repeat(np.arange(len(rows)), counts) if several else None,
+        num_empty=sum(not row[1] for row in rows),
+    )
+
+
+def vocabulary_of(rows: list[Row]) -> Vocabulary:
+    classes = Counter(label for row in rows for label in row[0]).most_common()
+    held = Counter(index for row in rows for index in row[1])
+    return Vocabulary(
+        [str(label) for label, _ in classes],
+        np.array([count for _, count in classes]),
+        [str(index) for index in held],
+        np.array(list(held.values()), np.int64),
+    )
+
+
+def canonical(row: Row) -> tuple[frozenset[int], frozenset[tuple[int, float]]]:
+    return frozenset(row[0]), frozenset(row[1].items())
+
+
+@given(some_rows)
+def test_figures_of_any_rows(rows: list[Row]) -> None:
+    vocabulary = vocabulary_of(rows)
+    figures = figures_of(dataset_of(rows), vocabulary)
+    sizes = [len(row[1]) for row in rows]
+    counts = sorted(Counter(label for row in rows for label in row[0]).values(), reverse=True)
+    total = sum(counts)
+    expected: dict[str, Any] = {
+        "num_rows": len(rows),
+        "num_examples": total,
+        "num_classes": len(counts),
+        "num_features": vocabulary.num_features,
+        "num_nonzeros": sum(sizes),
+        "nonzeros_per_row": sum(sizes) / len(rows),
+        "largest_row": max(sizes),
+        "most_labels": max(len(row[0]) for row in rows),
+        "num_empty": sizes.count(0),
+        "num_duplicates": len(rows) - len(set(map(canonical, rows))),
+        "num_unlabelled": 0,
+        "num_skipped": 0,
+        "num_classes_seen_once": counts.count(1),
+    }
+    for top in (1, 10, 100, 1000):
+        expected[f"top_{top}_share"] = sum(counts[:top]) / total
+    for percent in (50, 90, 99):
+        expected[f"num_classes_for_{percent}_percent"] = next(
+            k for k in range(1, len(counts) + 1) if 100 * sum(counts[:k]) >= percent * total
+        )
+    assert figures == expected
+
+
+@given(some_rows)
+def test_rows_of_one_label_need_no_row_numbers(rows: list[Row]) -> None:
+    single = [(row[0][:1], row[1]) for row in rows]
+    for several in (False, True):
+        distinct = len(set(map(canonical, single)))
+        assert count_duplicates(dataset_of(single, several)) == len(rows) - distinct
+
+
+def test_many_different_rows_are_no_duplicates() -> None:
+    """Of 200,000 rows that differ in one number each, none is taken for another."""
+    count = 200_000
+    one_to_count = np.arange(count)
+    dataset = Dataset(
+        indptr=np.arange(count + 1),
+        indices=(one_to_count // 100).astype(np.int32),
+        values=(one_to_count % 10).astype(np.float32),
+        lines=one_to_count + 1,
+        targets=(one_to_count // 10 % 10).astype(np.int32),
+        weights=np.ones(count, np.float32),
+    )
+    assert count_duplicates(dataset) == 0
+
+
+@given(some_rows, st.integers(1, 5), st.integers(1, 6))
+def test_slices_are_bounded_and_make_up_the_whole(
+    rows: list[Row], most_rows: int, most_entries: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(slices, "_ROWS", most_rows)
+        patch.setattr(slices, "_ENTRIES", most_entries)
+        parts = list(slices.row_slices(dataset_of(rows)))
+    found: list[Row] = []
+    for part in parts:
+        assert part.num_rows <= most_rows
+        assert part.num_rows == 1 or len(part.indices) <= most_entries
+        for i in range(part.num_rows):
+            entries = slice(part.indptr[i], part.indptr[i + 1])
+            own = slice(part.label_indptr[i], part.label_indptr[i + 1])
+            pairs = zip(part.indices[entries].tolist(), part.values[entries].tolist(), strict=True)
+            found.append((part.labels[own].tolist(), dict(pairs)))
+            assert part.weights[own].tolist() == [np.float32(1 / len(found[-1][0]))] * len(
+                found[-1][0]
+            )
+    assert found == rows
+
+
+def test_a_file_is_counted(tmp_path: Path) -> None:
+    described = describe(train_source(written(tmp_path, TEXT), format="svmlight"), print)
+    assert described.figures == {
+        "num_rows": 5,
+        "num_examples": 5,
         "num_classes": 3,
         "num_features": 2,
-        "num_nonzeros": 4,
-        "nonzeros_per_example": 1.0,
+        "num_nonzeros": 5,
+        "nonzeros_per_row": 1.0,
+        "largest_row": 2,
+        "most_labels": 1,
         "num_empty": 1,
+        "num_duplicates": 1,
+        "num_unlabelled": 0,
         "num_skipped": 0,
-        "top_1_share": 0.5,
+        "top_1_share": 0.4,
         "top_10_share": 1.0,
         "top_100_share": 1.0,
-        "num_classes_seen_once": 2,
-        "dense_gib": 24 / 2**30,
-        "dense_adagrad_gib": 48 / 2**30,
+        "top_1000_share": 1.0,
+        "num_classes_for_50_percent": 2,
+        "num_classes_for_90_percent": 3,
+        "num_classes_for_99_percent": 3,
+        "num_classes_seen_once": 1,
     }
+    assert described.class_counts.tolist() == [2, 2, 1]
+    assert described.feature_counts.tolist() == [2, 3]
 
 
 def test_skipped_positions_are_no_examples(tmp_path: Path) -> None:
     path = written(tmp_path, "a a b\n")
-    figures = describe(train_source(path, format="sequence", min_count=2), print)
+    figures = describe(train_source(path, format="sequence", min_count=2), print).figures
     assert (figures["num_examples"], figures["num_skipped"]) == (2, 1)
+    assert "skipped positions" in as_text(figures)
     with pytest.raises(UserError, match="no class; no label stands 3 times; lower min_count"):
         describe(train_source(path, format="sequence", min_count=3), print)
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "sstrain.cli", *arguments]
-    program = f"import sys; from sstrain.cli import main; sys.exit(main({command[3:]!r}))"
-    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+def test_lines_for_people() -> None:
+    rows: list[Row] = [([0, 1], {0: 1.0}), ([0], {}), ([0], {1: 1.0})]
+    figures = figures_of(dataset_of(rows), vocabulary_of(rows))
+    lines = [line.rsplit(maxsplit=1) for line in as_text(figures).splitlines()]
+    assert [value for name, value in lines if name.startswith("labels a row")] == ["1.33", "2"]
+    assert not [name for name, _ in lines if "left out" in name or "skipped" in name]
+    assert ["share of the top     1", "75.0%"] in lines
 
 
-def test_the_command_in_a_process_of_its_own(tmp_path: Path) -> None:
-    path = written(tmp_path, TEXT)
-    ended = run("data", "info", str(path), "--format", "svmlight", "--json")
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert json.loads(ended.stdout)["num_examples"] == 4
+def test_every_model_has_its_memory() -> None:
+    rows: list[Row] = [([0], {0: 1.0}), ([1], {1: 1.0})]
+    figures = with_memory(figures_of(dataset_of(rows), vocabulary_of(rows)))
+    memory = figures["memory_bytes"]
+    assert memory.keys() == MODELS.keys()
+    assert memory["dense"] == {"sgd": 24, "adagrad": 48, "rowwise_adagrad": 36}
+    assert all(optimizers.keys() == OPTIMIZERS.keys() for optimizers in memory.values())
+    assert "dense model by rowwise_adagrad" in as_text(figures)
 
 
-def test_a_table_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = written(tmp_path, "one two one\n")
-    settings = ["--set", "context=1", "--set", "positions=0", "--set", "min_count=2"]
-    assert main(["data", "info", str(path), "--format", "sequence", *settings]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["examples", "2"]
-    assert lines[-1].split() == ["with", "AdaGrad", "0.00", "GiB"]
+@given(st.lists(st.integers(0, 100), max_size=3000))
+def test_a_curve_falls_from_the_first_rank_to_the_last(counts: list[int]) -> None:
+    ranks, frequencies = curve(np.array(counts, np.int64))
+    falling = sorted((count for count in counts if count), reverse=True)
+    assert frequencies.tolist() == [falling[rank - 1] for rank in ranks]
+    assert np.all(np.diff(ranks) > 0)
+    assert len(ranks) <= 1000
+    if falling:
+        assert (ranks[0], ranks[-1]) == (1, len(falling))
 
 
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        (
-            ["FILE", "--format", "svmlite"],
-            "--format: unknown format; got 'svmlite'; expected sequence or svmlight; "
-            "did you mean 'svmlight'?",
-        ),
-        (["FILE", "--format", "svmlight"], "FILE:1: the label is no number; found 'words'; "),
-        (["none", "--format", "svmlight"], "none: no such file"),
-        (
-            ["FILE", "--format", "sequence", "--set", "contxt=3"],
-            "--set contxt: unknown key; got 3; did you mean 'context'?",
-        ),
-        (
-            ["FILE", "--format", "sequence", "--set", "context=-1"],
-            "--set context: out of range; got -1; expected a whole number from 0",
-        ),
-    ],
-)
-def test_mistakes_are_one_line_each(
-    arguments: list[str],
-    expected: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    written(tmp_path, "words\n", "FILE")
-    assert main(["data", "info", *arguments]) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.startswith(expected)
-    assert captured.err.count("\n") == 1
+@pytest.mark.parametrize("num_features", [0, 1, 5000])
+def test_the_picture(num_features: int, tmp_path: Path) -> None:
+    path = tmp_path / "picture.png"
+    counts = np.arange(num_features) + 1
+    draw_frequencies(np.array([7, 3, 1]), counts, path)
+    assert path.read_bytes().startswith(b"\x89PNG")
+    assert [child.name for child in tmp_path.iterdir()] == ["picture.png"]
 
 
-def test_the_format_is_guessed_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = written(tmp_path, TEXT)
-    assert main(["data", "info", str(path), "--json"]) == 0
-    captured = capsys.readouterr()
-    assert captured.err == f"{path}: read as svmlight; --format names another\n"
-    assert json.loads(captured.out)["num_classes"] == 3
+def test_a_picture_that_cannot_be_written(tmp_path: Path) -> None:
+    path = tmp_path / "none" / "picture.png"
+    with pytest.raises(FailureError, match="cannot be written: No such file or directory"):
+        draw_frequencies(np.array([1]), np.array([1]), path)

@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 
 from sstrain import kernels
 from sstrain.data.base import Fitting
-from sstrain.data.encoding import RawData, encode, every_line, fit_vocabulary
+from sstrain.data.dataset import concatenated
+from sstrain.data.encoding import encoded
+from sstrain.data.fitting import fit_vocabulary
+from sstrain.data.raw import RawData, every_row
 from sstrain.data.reader import Rows
 
 Row = dict[int, float]
@@ -38,7 +41,7 @@ def raw_data(chunks: list[list[Row]], names: list[str]) -> RawData:
             )
         )
         first_line += len(rows)
-    return RawData(parts, ["x"], names, first_line - 1, [("file", 0)], {})
+    return RawData(parts, ["x"], names, first_line - 1, (("file", 0),), {})
 
 
 @settings(max_examples=100, deadline=None)
@@ -48,12 +51,12 @@ def test_rows_come_back_under_the_vocabularys_ids(
 ) -> None:
     names = [f"f{number:02}" for number in order]
     raw = raw_data(chunks, names)
-    vocabulary = fit_vocabulary(raw, every_line, Fitting(min_feature_count=least))
+    vocabulary = fit_vocabulary(raw, every_row, Fitting(min_feature_count=least))
     rows = [row for chunk in chunks for row in chunk]
     counts = {name: sum(f in row for row in rows) for f, name in enumerate(names)}
     kept = sorted((n for n in names if counts[n] >= least), key=lambda n: (-counts[n], n))
     assert vocabulary.features == kept
-    dataset = encode(raw, every_line, vocabulary, skip_unknown=False)
+    dataset = concatenated(encoded(raw, every_row, vocabulary, skip_unknown=False))
     for i, row in enumerate(rows):
         part = slice(dataset.indptr[i], dataset.indptr[i + 1])
         expected = {kept.index(names[f]): v for f, v in row.items() if names[f] in kept}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sstrain.data.guessing import guess_format
+from sstrain.data.formats import guess_format
 
 
 @pytest.mark.parametrize(

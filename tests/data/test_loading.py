@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sources import DataKeys, held_out_source, named_rows, train_source, written
 
+from sstrain.data.cache import load
 from sstrain.data.dataset import Dataset
-from sstrain.data.files import describe_line
-from sstrain.data.loading import load, load_split
+from sstrain.data.loading import load_split
 from sstrain.data.splitting import LineSplit
+from sstrain.data.storage import InMemory
 from sstrain.errors import UserError
 
 TEXT = "".join(f"{i % 5} {i % 7 + 1}:1 {i % 11 + 8}:{i}\n" for i in range(300))
@@ -128,9 +129,9 @@ def test_a_split_is_read_again_as_it_was(name: Any, tmp_path: Path) -> None:
         DataKeys(source, validation=0.1, test=own),
     ):
         splits = load(keys, quiet)
-        again = load_split(keys, splits.vocabulary, name, quiet)
+        again = load_split(keys, splits.vocabulary, name, quiet, InMemory())
         assert same(again, getattr(splits, name))
-    assert load_split(DataKeys(source), splits.vocabulary, "test", quiet) is None
+    assert load_split(DataKeys(source), splits.vocabulary, "test", quiet, InMemory()) is None
 
 
 def test_several_files_are_one_source(tmp_path: Path) -> None:
@@ -146,14 +147,14 @@ def test_several_files_are_one_source(tmp_path: Path) -> None:
     right = load(DataKeys(split, test=0.2), quiet)
     assert same(left.train, right.train)
     assert same(left.test, right.test)
-    assert [describe_line(split.path, line) for line in (1, 100, 101, 250, 251)] == [
+    assert [right.train.place(line) for line in (1, 100, 101, 250, 251)] == [
         f"{parts[0]}:1",
         f"{parts[0]}:100",
         f"{parts[1]}:1",
         f"{parts[1]}:150",
         f"{parts[2]}:1",
     ]
-    assert describe_line(whole.path, 17) == f"{whole.path[0]}:17"
+    assert left.train.place(17) == f"{whole.path[0]}:17"
     assert [(file.path, file.bytes, file.sha256) for file in right.files] == [
         (str(part), part.stat().st_size, hashlib.sha256(part.read_bytes()).hexdigest())
         for part in parts
@@ -171,7 +172,7 @@ def test_what_is_said(tmp_path: Path) -> None:
     source = train_source(written(tmp_path, "1 1:1\n2 2:1\n3\n"), format="svmlight")
     own = written(tmp_path, "1 1:1\n# none\n8 1:1 3:1\n9 4:1 5:1\n", "own")
     notes: list[str] = []
-    splits = load(DataKeys(source, held_out_source(own, format="svmlight")), notes.append)
+    splits = load(DataKeys(source, held_out_source(own, format="svmlight")), notes.append, False)
     assert notes == [
         "train: 1 of 3 examples have no feature",
         f"validation: 2 of 3 examples have a label that training never saw, such as '8' ({own}:3)",
@@ -185,7 +186,9 @@ def test_what_is_said(tmp_path: Path) -> None:
 def test_rows_of_labels_alone_train_a_bias(tmp_path: Path) -> None:
     notes: list[str] = []
     splits = load(
-        DataKeys(train_source(written(tmp_path, "1\n2\n"), format="svmlight")), notes.append
+        DataKeys(train_source(written(tmp_path, "1\n2\n"), format="svmlight")),
+        notes.append,
+        use_cache=False,
     )
     assert splits.vocabulary.num_features == 0
     assert splits.train.indptr.tolist() == [0, 0, 0]

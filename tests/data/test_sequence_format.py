@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from sources import DataKeys, named_rows, train_source, written
 
-from sstrain.data.loading import load, read_contexts, read_held_out
+from sstrain.data.cache import load
+from sstrain.data.contexts import read_contexts
+from sstrain.data.loading import read_held_out
+from sstrain.data.storage import InMemory
 from sstrain.errors import UserError
 
 Features = dict[str, float]
@@ -125,6 +128,7 @@ def test_indices_rise_and_lines_are_told(tmp_path: Path) -> None:
         ({"tokens": "whitespace"}, ["don't,", "x_1-", "über"]),
         ({"tokens": "(a|[b-z])"}, list("dnotxber")),
         ({"tokens": "[a-z]*"}, ["don", "t", "x", "ber"]),
+        ({"tokens": r"\b|\d"}, ["1"]),
         ({"tokens": "[A-Z]", "lowercase": False}, ["D"]),
     ],
 )
@@ -150,7 +154,7 @@ def test_tokens_of_no_class_are_skipped_in_every_split_and_still_features(tmp_pa
     assert "bag:rare" in splits.vocabulary.features
     other = written(tmp_path, "new a new\nrare a\n", "other")
     notes: list[str] = []
-    held_out = read_held_out(source, splits.vocabulary, notes.append, [str(other)])
+    held_out = read_held_out(source, splits.vocabulary, notes.append, InMemory(), [str(other)])
     assert (held_out.num_examples, held_out.num_skipped) == (2, 3)
     assert (held_out.num_unknown_labels, held_out.num_unknown_features) == (0, 1)
     assert named_rows(held_out, splits.vocabulary) == [("a", {}), ("a", {"bag:rare": 1.0})]
@@ -160,7 +164,7 @@ def test_tokens_of_no_class_are_skipped_in_every_split_and_still_features(tmp_pa
     ]
     nothing = written(tmp_path, "new words only\n", "nothing")
     with pytest.raises(UserError) as error:
-        read_held_out(source, splits.vocabulary, notes.append, [str(nothing)])
+        read_held_out(source, splits.vocabulary, notes.append, InMemory(), [str(nothing)])
     assert str(error.value) == (
         f"{nothing}: no examples; found 3 positions, none with a token that is a class; "
         "expected at least one"
@@ -197,18 +201,24 @@ def test_bytes_that_are_no_text_are_named_with_their_line(tmp_path: Path) -> Non
     path = written(tmp_path, b"fine\nfine\nbad \xff byte\n")
     with pytest.raises(UserError) as error:
         load(DataKeys(train_source(path, format="sequence")), lambda note: None)
-    expected = f"{path}:3: not UTF-8; found the byte 0xff; expected text in UTF-8"
+    expected = f"{path}:3:5: not UTF-8; found 'the byte 0xff'; expected text in UTF-8"
     assert str(error.value) == expected
+
+
+def test_nul_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, b"fine\n\0\n\xff\n")
+    with pytest.raises(UserError, match=r":2:1: a NUL character; found '\\x00'; expected text"):
+        load(DataKeys(train_source(path, format="sequence")), lambda note: None)
 
 
 def test_a_pattern_that_leaves_out_most_of_the_text_is_said(tmp_path: Path) -> None:
     path = written(tmp_path, "12 ab 345 678 c\n")
     notes: list[str] = []
     load(DataKeys(train_source(path, format="sequence", tokens="[a-z]+")), notes.append)
-    assert notes == [
+    assert (
         f"{path}: tokens: '[a-z]+' leaves out 73% of the characters that are no white space; "
         "tokens: whitespace would take them all"
-    ]
+    ) in notes
 
 
 def test_mistakes_in_the_keys() -> None:

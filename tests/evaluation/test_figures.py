@@ -18,15 +18,23 @@ from sstrain.evaluation.metrics import BANDS, Predictions, band_of_class, figure
 Floats = NDArray[np.float64]
 
 
-def predicted(scores: NDArray[np.float32], targets: NDArray[np.int32]) -> Predictions:
-    """Return what the kernel finds in the scores."""
+def predicted(
+    scores: NDArray[np.float32],
+    targets: NDArray[np.int32],
+    weights: NDArray[Any] | None = None,
+) -> Predictions:
+    """Return what the kernel finds in the scores of examples, of weight 1 by default."""
     count = len(scores)
     log_partitions, ranks = np.empty(count), np.empty(count, np.int64)
     highest = np.empty(count, np.float32)
     kernels.evaluate_rows(scores, targets, log_partitions, ranks, highest)
     target_scores = np.where(targets >= 0, scores[np.arange(count), targets], np.nan)
     return Predictions(
-        targets, log_partitions - target_scores, ranks, np.exp(highest - log_partitions)
+        targets,
+        log_partitions - target_scores,
+        ranks,
+        np.exp(highest - log_partitions),
+        np.ones(count, np.float32) if weights is None else weights.astype(np.float32),
     )
 
 
@@ -79,10 +87,76 @@ def test_a_calibrated_model_has_a_small_calibration_error() -> None:
     correct = rng.random(150_000) < confidences
     ranks = np.where(correct, 1, 2)
     targets = np.zeros(150_000, np.int32)
-    right = figures(Predictions(targets, -np.log(confidences), ranks, confidences), ())
-    sure = figures(Predictions(targets, -np.log(confidences), ranks, np.ones(150_000)), ())
+    ones = np.ones(150_000, np.float32)
+    losses = -np.log(confidences)
+    right = figures(Predictions(targets, losses, ranks, confidences, ones), ())
+    sure = figures(Predictions(targets, losses, ranks, np.ones(150_000), ones), ())
     assert right["ece"] < 0.01
     assert sure["ece"] == pytest.approx(0.4, abs=0.01)
+
+
+@given(seed=st.integers(0, 2**32 - 1), num_examples=st.integers(1, 70))
+def test_examples_of_weight_1_have_plain_means_to_the_bit(seed: int, num_examples: int) -> None:
+    rng = np.random.default_rng(seed)
+    scores = rng.normal(size=(num_examples, 9)).astype(np.float32)
+    targets = rng.integers(-1, 9, num_examples).astype(np.int32)
+    targets[0] = 3
+    examples = predicted(scores, targets)
+    found, known = figures(examples, (2,)), targets >= 0
+    order = np.argsort(examples.confidences, kind="stable")
+    right = known & (examples.ranks == 1)
+    gaps = [
+        abs(float(right[part].sum()) - float(examples.confidences[part].sum()))
+        for part in np.split(order, np.arange(1, 15) * num_examples // 15)
+    ]
+    assert found["log_loss"] == examples.losses[known].mean()
+    assert found["top_2"] == (known & (examples.ranks <= 2)).mean()
+    assert found["mrr"] == np.where(known, 1 / examples.ranks, 0).mean()
+    assert found["ece"] == sum(gaps) / num_examples
+
+
+@given(seed=st.integers(0, 2**32 - 1), num_examples=st.integers(2, 30))
+def test_an_example_of_weight_2_counts_as_two(seed: int, num_examples: int) -> None:
+    rng = np.random.default_rng(seed)
+    scores = rng.normal(size=(num_examples, 9)).astype(np.float32)
+    targets = rng.integers(-1, 9, num_examples).astype(np.int32)
+    weights = rng.integers(0, 4, num_examples)
+    targets[0], weights[0] = 3, 1
+    found = figures(predicted(scores, targets, weights / 8), (1, 3))
+    repeated = np.repeat(np.arange(num_examples), weights)
+    expected = figures(predicted(scores[repeated], targets[repeated]), (1, 3))
+    assert found.pop("num_examples") == num_examples
+    # Bins hold whole examples, so that repeated ones may part at a border.
+    del found["ece"], expected["num_examples"], expected["ece"]
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("num_examples", [1, 14, 15, 16, 100])
+def test_calibration_error_has_bins_of_equal_weight(num_examples: int) -> None:
+    rng = np.random.default_rng(num_examples)
+    scores = rng.normal(size=(num_examples, 5)).astype(np.float32)
+    targets = rng.integers(-1, 5, num_examples).astype(np.int32)
+    weights = rng.integers(1, 9, num_examples)
+    examples = predicted(scores, targets, weights)
+    gaps, before = dict.fromkeys(range(15), 0.0), 0
+    for i in sorted(range(num_examples), key=lambda i: examples.confidences[i]):
+        before += int(weights[i])
+        # The bin whose end is the first at or beyond the weight so far.
+        end = next(b for b in range(1, 16) if b == 15 or before * 15 <= b * weights.sum())
+        right = targets[i] == np.argmax(scores[i])
+        gaps[end - 1] += weights[i] * (float(right) - examples.confidences[i])
+    expected = sum(map(abs, gaps.values())) / weights.sum()
+    assert figures(examples, ())["ece"] == pytest.approx(expected, rel=1e-12)
+
+
+def test_examples_without_weight_count_for_nothing() -> None:
+    scores, targets = np.eye(3, 4, dtype=np.float32), np.array([1, 1, 2], np.int32)
+    found = figures(predicted(scores, targets, np.array([0, 1, 0])), (1,))
+    expected = figures(predicted(scores[1:2], targets[1:2]), (1,))
+    assert {**found, "num_examples": 1} == expected
+    found = figures(predicted(scores, targets, np.zeros(3)), (1,))
+    assert found.pop("num_examples") == 3
+    assert set(found.values()) == {None}
 
 
 def test_nothing_to_take_a_mean_of() -> None:

@@ -28,6 +28,24 @@ def test_scores_that_are_not_finite_are_misses() -> None:
     assert ranks.tolist() == [4, 4]
 
 
+def test_any_number_of_targets_of_a_row() -> None:
+    rng = np.random.default_rng(4)
+    scores = rng.integers(-3, 4, (9, 70)).astype(np.float32)
+    rows = np.sort(rng.integers(0, 9, 300))
+    targets = rng.integers(-1, 70, 300).astype(np.int32)
+    ranks = np.empty(300, np.int64)
+    kernels.rank_targets(scores, rows, targets, np.zeros(9), ranks)
+    expected = [rank(scores[r].astype(float), int(c)) for r, c in zip(rows, targets, strict=True)]
+    assert ranks.tolist() == [71 if np.isinf(place) else place for place in expected]
+
+
+def test_the_targets_of_a_row_that_is_not_finite_are_misses() -> None:
+    scores, ranks = np.array([[0, 1, 2], [0, np.nan, 1]], np.float32), np.empty(4, np.int64)
+    rows, targets = np.array([0, 0, 1, 1]), np.array([2, 0, 0, 1], np.int32)
+    kernels.rank_targets(scores, rows, targets, np.array([2.4, np.nan]), ranks)
+    assert ranks.tolist() == [1, 3, 4, 4]
+
+
 def test_the_log_partition_of_a_million_classes() -> None:
     scores = np.random.default_rng(0).normal(size=(1, 10**6)).astype(np.float32)
     logs = np.empty(1)

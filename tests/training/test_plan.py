@@ -11,7 +11,7 @@ from commands import snapshot, svmlight_text
 from sstrain import kernels
 from sstrain.buffers import Buffers
 from sstrain.config import Config, load
-from sstrain.data.loading import load as load_data
+from sstrain.data.cache import load as load_data
 from sstrain.evaluation.exact import evaluate
 from sstrain.models.averaging import Average
 from sstrain.training import plan as plan_module
@@ -76,7 +76,7 @@ def test_memory_is_that_of_the_real_arrays(
     optimizer: str, objective: tuple[str, ...], configured: Callable[..., Config]
 ) -> None:
     config = configured(f"optimizer={optimizer}", *objective)
-    splits = load_data(config.data, quiet)
+    splits = load_data(config.data, quiet, use_cache=False)
     forecast = forecast_memory(config, splits.vocabulary, splits.datasets())
     engine = Engine(config, splits.train, splits.vocabulary)
     for _ in range(3):
@@ -89,7 +89,7 @@ def test_memory_is_that_of_the_real_arrays(
     averages = [held[name] for name in ("_average", "_bias_average")]
     u = [average.u for average in averages if isinstance(average, Average)]
     assert forecast.get("averaging", 0) == total(*u)
-    assert forecast["data"] == total(*(vars(split) for split in splits.datasets()))
+    assert forecast["data"] == total(*(split.arrays for split in splits.datasets()))
     if engine.sampler is not None:
         assert forecast["sampler"] == total(engine.sampler.table)
     scratch = scratch_bytes(engine)

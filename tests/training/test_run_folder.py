@@ -245,7 +245,7 @@ def test_the_config_trains_the_same_run_again(tmp_path: Path) -> None:
 HOLD = """
 import sys
 from pathlib import Path
-from sstrain.training.lock import locked
+from sstrain.lock import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

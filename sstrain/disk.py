@@ -1,8 +1,12 @@
 """Files that are on the disk whole or not at all."""
 
 import errno
+import fcntl
 import json
 import os
+import shutil
+import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +14,19 @@ from typing import Any
 
 from sstrain.errors import UserError
 
-__all__ = ["disk_reason", "read_json", "replacing", "sync", "write_json", "write_text"]
+__all__ = [
+    "disk_reason",
+    "placing_folder",
+    "read_json",
+    "replacing",
+    "sync",
+    "write_json",
+    "write_text",
+]
+
+_PARTIAL = ".partial-"
+#: Younger ones may be about to be locked.
+_STALE_SECONDS = 60
 
 
 def sync(path: Path) -> None:
@@ -48,6 +64,69 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
         raise
     sync(path.parent)
+
+
+@contextmanager
+def placing_folder(path: Path) -> Iterator[Path]:
+    """Give an empty folder to fill, which takes the name ``path`` when the block ends.
+
+    A kill at any moment leaves no folder of that name, or all of it; what it leaves under another
+    name, the next call removes. After an error in the block nothing is left. If another process
+    was first, its folder stays.
+
+    Parameters
+    ----------
+    path : Path
+        Where the folder is to be; there must be none.
+
+    Yields
+    ------
+    Path
+        A hidden folder beside it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_stale(path.parent)
+    temporary = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=path.parent))
+    descriptor = os.open(temporary, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)  # ends with the process, however it ends
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        sync(temporary)
+        try:
+            os.rename(temporary, path)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            shutil.rmtree(temporary)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    finally:
+        os.close(descriptor)
+    sync(path.parent)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _remove_stale(folder: Path) -> None:
+    """Remove what killed processes were writing."""
+    for path in folder.glob(f"{_PARTIAL}*"):
+        try:
+            if time.time() - path.stat().st_mtime < _STALE_SECONDS:
+                continue
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path, ignore_errors=True)
+            finally:
+                os.close(descriptor)
+        except OSError:
+            continue  # another's, or gone meanwhile
 
 
 def write_text(path: Path, text: str) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sstrain.disk import disk_reason
 from sstrain.errors import UserError
-from sstrain.training.files import disk_reason
 
 __all__ = ["locked"]
 

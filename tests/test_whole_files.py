@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from sstrain.disk import disk_reason, read_json, replacing, write_json, write_text
 from sstrain.errors import UserError
-from sstrain.training.files import disk_reason, read_json, replacing, write_json, write_text
 
 
 def test_a_file_is_replaced_when_the_block_ends(tmp_path: Path) -> None:
