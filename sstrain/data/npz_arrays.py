@@ -3,6 +3,7 @@
 import lzma
 import struct
 import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -13,9 +14,11 @@ from typing import IO, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sstrain.data.wording import reason_of, shown
 from sstrain.errors import UserError
 
 __all__ = [
+    "DAMAGES",
     "InMemory",
     "Member",
     "Stream",
@@ -32,7 +35,7 @@ _SMALL_BYTES = 1 << 12
 #: More than deflate can shrink anything, 1032 times, and bzip2 and LZMA what has a meaning.
 _LARGEST_RATIO = 2000
 #: What zipfile, its decompressors and numpy's header parser raise for bytes that are damaged.
-_DAMAGES = (
+DAMAGES = (
     zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,
@@ -102,6 +105,8 @@ class Member:
     dtype : dtype
         Never of Python objects.
     shape : tuple of int
+    is_fortran : bool
+        Whether the first index runs fastest.
     file : binary file
         At the first element.
     """
@@ -109,6 +114,7 @@ class Member:
     name: str
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
+    is_fortran: bool
     file: IO[bytes]
 
     @property
@@ -132,6 +138,10 @@ class Member:
             return np.zeros(count, self.dtype)
         return np.frombuffer(b"".join(pieces), self.dtype)
 
+    def whole(self) -> NDArray[Any]:
+        """Return all elements, of which none has been taken, as an array of its shape."""
+        return self.take(self.length).reshape(self.shape, order="F" if self.is_fortran else "C")
+
 
 @contextmanager
 def damaged(path: str) -> Iterator[None]:
@@ -143,10 +153,9 @@ def damaged(path: str) -> Iterator[None]:
     """
     try:
         yield
-    except _DAMAGES as error:
-        reason = " ".join(str(error).split())[:200].rstrip(". ") or type(error).__name__
+    except DAMAGES as error:
         raise UserError(
-            f"{path}: damaged, or no file of numpy's; {reason}; expected what "
+            f"{path}: damaged, or no file of numpy's; {reason_of(error)}; expected what "
             "scipy.sparse.save_npz writes, and labels as numpy writes them"
         ) from None
 
@@ -171,16 +180,18 @@ def array_at(file: IO[bytes], name: str, num_bytes: int) -> Member:
     version = np.lib.format.read_magic(file)
     if version not in ((1, 0), (2, 0), (3, 0)):
         raise ValueError(f"{name} is in version {version} of numpy's format")
-    if version == (1, 0):
-        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-    else:
-        shape, _, dtype = np.lib.format.read_array_header_2_0(file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of files that numpy wrote on Python 2
+        if version == (1, 0):
+            shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
+        else:
+            shape, is_fortran, dtype = np.lib.format.read_array_header_2_0(file)
     if dtype.hasobject:
         raise UserError(
             f"{name}: holds Python objects, which are never unpickled; expected numbers or text "
             "of a fixed width, as numpy.asarray(labels, dtype=str)"
         )
-    member = Member(name, dtype, shape, file)
+    member = Member(name, dtype, shape, is_fortran, file)
     if min(shape, default=0) < 0 or member.length * max(dtype.itemsize, 1) > num_bytes:
         raise ValueError(f"{name} says that it has {shape} elements, in {num_bytes:,} bytes")
     return member
@@ -197,7 +208,7 @@ def members(archive: zipfile.ZipFile, path: str) -> dict[str, zipfile.ZipInfo]:
     for info in archive.infolist():
         if info.file_size > _LARGEST_RATIO * info.compress_size:
             raise UserError(
-                f"{path}: {info.filename!r} is said to have {info.file_size:,} bytes; found "
+                f"{path}: {shown(info.filename)} is said to have {info.file_size:,} bytes; found "
                 f"{info.compress_size:,} compressed ones; expected a whole file"
             )
     return {info.filename.removesuffix(".npy"): info for info in archive.infolist()}

@@ -142,8 +142,9 @@ class StoredRows:
         start = 0
         while start < num_rows:
             stop = min(start + _CHUNK_ROWS, num_rows)
-            within = np.searchsorted(indptr[start : stop + 1], indptr[start] + _CHUNK_ENTRIES)
-            stop = min(stop, start + max(1, int(within)))
+            last_entry = indptr[start] + _CHUNK_ENTRIES
+            within = np.searchsorted(indptr[start : stop + 1], last_entry, side="right") - 1
+            stop = start + max(1, int(within))
             yield Rows(**_slices(arrays, start, stop))
             start = stop
 
