@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from sstrain.data.bad_lines import BadLines
+from sstrain.data.formats.table import Table
+from sstrain.data.formats.table_reader import TableReader
 from sstrain.data.reading import Reading
-from sstrain.data.table import Table
-from sstrain.data.table_reader import TableReader
 from sstrain.errors import UserError
 
 NamedRow = tuple[int, str | None, dict[str, float]]

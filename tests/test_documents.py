@@ -46,7 +46,13 @@ def test_the_readme_shows_commands_that_exist(capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "CONTRIBUTING.md", "docs/comparison.md", "docs/derivation.md"]
+    "name",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        *(path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("docs/**/*.md"))),
+        *(path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("data/**/*.md"))),
+    ],
 )
 def test_links_lead_somewhere(name: str) -> None:
     page = ROOT / name

@@ -37,7 +37,7 @@ def command() -> None:
 
 def _source(file: str, format_name: str, overrides: tuple[str, ...]) -> "TrainSource":
     from sstrain.config.source import source_of
-    from sstrain.data.formats import guess_format
+    from sstrain.data.guessing import guess_format
 
     if format_name == "auto":
         if file == "-" or Path(file).is_fifo():

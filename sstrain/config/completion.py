@@ -7,8 +7,8 @@ from sstrain.config.problems import REPORTED, Problem
 from sstrain.config.sections import Config
 from sstrain.config.shapes import sections, tags
 from sstrain.config.tree import Key, Node
-from sstrain.data import HeldOutSource
-from sstrain.data.formats import guess_format
+from sstrain.data import FORMATS, Source
+from sstrain.data.guessing import guess_format
 from sstrain.errors import UserError
 
 __all__ = ["AUTO", "DEFAULT_SAMPLER", "complete", "complete_type", "default_types"]
@@ -91,7 +91,8 @@ def _inherit(train: Node, held_out: Node) -> None:
     if own_form and own_form.plain() not in (form.plain(), AUTO):
         return
     held_out.value["format"] = form
-    kinds = [kind for kind in sections(HeldOutSource) if form.plain() in tags(kind)]
-    for name in {name for kind in kinds for name in kind.model_fields} - {"path", "format"}:
+    # Of no section if the format is unknown: the user is told.
+    kind = FORMATS.get(str(form.plain()), (Source,))[0]
+    for name in kind.model_fields.keys() - kind.path_keys():
         if (option := _given(train, name)) and not _given(held_out, name):
             held_out.value[name] = option

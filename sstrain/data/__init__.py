@@ -3,15 +3,15 @@
 from typing import TYPE_CHECKING
 
 from sstrain.data.base import Fitting, Source
-from sstrain.data.fasttext import Fasttext
-from sstrain.data.npz import Npz
-from sstrain.data.sequence import Sequence, SequenceFitting
-from sstrain.data.store import Store
-from sstrain.data.svmlight import Svmlight
-from sstrain.data.table import Table
-from sstrain.data.text import Text
-from sstrain.data.vw import Vw
-from sstrain.data.xc import Xc
+from sstrain.data.formats.fasttext import Fasttext
+from sstrain.data.formats.npz import Npz
+from sstrain.data.formats.sequence import Sequence, SequenceFitting
+from sstrain.data.formats.store import Store
+from sstrain.data.formats.svmlight import Svmlight
+from sstrain.data.formats.table import Table
+from sstrain.data.formats.text import Text
+from sstrain.data.formats.vw import Vw
+from sstrain.data.formats.xc import Xc
 from sstrain.section import merged, one_of
 
 __all__ = ["FORMATS", "Fitting", "HeldOutSource", "Source", "TrainSource"]

@@ -1,6 +1,7 @@
 """Arrays in a folder, one .npy file each: written piece by piece, mapped rather than read."""
 
 import hashlib
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -8,14 +9,19 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from sstrain.data.formats.npz_arrays import DAMAGES, array_at
+from sstrain.data.formats.wording import reason_of
 from sstrain.disk import sync
+from sstrain.errors import UserError
+from sstrain.progress import bar
 
-__all__ = ["ArrayFiles", "FileRecord", "map_arrays", "record_of"]
+__all__ = ["ArrayFiles", "FileRecord", "map_array", "map_arrays", "record_of"]
 
 #: A file's length in bytes and its SHA-256 in hexadecimal digits.
 FileRecord = dict[str, Any]
 
 _HEADER_BYTES = 128
+_PIECE_BYTES = 1 << 20
 
 
 def _header(dtype: np.dtype[Any], length: int) -> bytes:
@@ -103,9 +109,13 @@ def record_of(path: Path) -> FileRecord:
     OSError
         If it cannot be read.
     """
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return {"bytes": file.tell(), "sha256": digest}
+    digest = hashlib.sha256()
+    size = path.stat().st_size
+    with path.open("rb") as file, bar(size, f"checking {path.name}", "B") as advance:
+        while piece := file.read(_PIECE_BYTES):
+            digest.update(piece)
+            advance(len(piece))
+        return {"bytes": file.tell(), "sha256": digest.hexdigest()}
 
 
 def map_arrays(folder: Path) -> dict[str, NDArray[Any]]:
@@ -116,7 +126,23 @@ def map_arrays(folder: Path) -> dict[str, NDArray[Any]]:
     OSError, ValueError
         If a file cannot be read, or is none.
     """
-    return {
-        path.stem: np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
-        for path in sorted(folder.glob("*.npy"))
-    }
+    return {path.stem: map_array(path) for path in sorted(folder.glob("*.npy"))}
+
+
+def map_array(path: Path) -> NDArray[Any]:
+    """Return an array of numbers of one dimension, mapped from its file and read-only.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the file cannot be read, or is none.
+    """
+    with path.open("rb") as file:
+        try:
+            member = array_at(file, path.name, os.fstat(file.fileno()).st_size)
+            if len(member.shape) != 1 or member.dtype.kind not in "biuf":
+                raise ValueError(f"found {member.dtype} of the shape {member.shape}")
+            mapped = np.memmap(file, member.dtype, "r", file.tell(), member.shape)
+        except (UserError, *DAMAGES) as error:
+            raise ValueError(f"{path.name}: {reason_of(error)}") from None
+    return mapped.view(np.ndarray)

@@ -2,15 +2,15 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
 from sstrain.section import FilePaths, Section
 
 if TYPE_CHECKING:
-    from sstrain.data.guessing import Sample
     from sstrain.data.reader import Reader
+    from sstrain.data.sample import Sample
 
 __all__ = ["Fitting", "MultiLabelSource", "Source"]
 
@@ -46,8 +46,14 @@ class Source(Section):
         return {"path"}
 
     def files(self) -> tuple[str, ...]:
-        """Return every file that is read, in that order."""
-        return self.path
+        """Return every file that is read."""
+        keys = sorted(self.path_keys())
+        return tuple(path for key in keys for path in getattr(self, key) or ())
+
+    def at(self, *paths: str) -> Self:
+        """Return the same way to read other files, which have no others beside them."""
+        others = dict.fromkeys(self.path_keys() - {"path"})
+        return self.model_copy(update={"path": paths, **others})
 
     @classmethod
     @abstractmethod

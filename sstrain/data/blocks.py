@@ -8,13 +8,13 @@ from itertools import chain
 from sstrain.data.bad_lines import BadLineError
 from sstrain.errors import UserError
 
-__all__ = ["Block", "line_blocks", "whole_lines", "without_mark"]
+__all__ = ["BYTE_ORDER_MARK", "Block", "line_blocks", "whole_lines", "without_mark"]
 
 _BLOCK_BYTES = 1 << 21
 #: Lines are parsed whole, so a file that has none must not fill the memory.
 _LONGEST_LINE = 1 << 28
 _LONGEST_SHOWN = 60
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -116,9 +116,9 @@ def without_mark(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Take away the byte order mark that some programs put before UTF-8."""
     remaining = iter(pieces)
     start = b""
-    while len(start) < len(_BYTE_ORDER_MARK) and (piece := next(remaining, b"")):
+    while len(start) < len(BYTE_ORDER_MARK) and (piece := next(remaining, b"")):
         start += piece
-    return chain([start.removeprefix(_BYTE_ORDER_MARK)], remaining)
+    return chain([start.removeprefix(BYTE_ORDER_MARK)], remaining)
 
 
 def whole_lines(pieces: Iterable[bytes], name: str) -> Iterator[bytes]:

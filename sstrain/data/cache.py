@@ -137,10 +137,12 @@ def _make(folder: Path, data: DataSection, files: list[DataFile], report: Report
 
 
 def _check_unchanged(before: list[DataFile], read: list[DataFile]) -> None:
-    for then, now in zip(before, read, strict=True):
-        if then.sha256 != now.sha256:
+    hashes = {file.path: file.sha256 for file in before}
+    for file in read:
+        if hashes[file.path] != file.sha256:
             raise UserError(
-                f"{now.path}: has changed while it was read; expected a file that nothing writes to"
+                f"{file.path}: has changed while it was read; expected a file that nothing writes "
+                "to"
             )
 
 

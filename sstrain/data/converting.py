@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sstrain.data import FORMATS, TrainSource
+from sstrain.data.formats.store import KIND
 from sstrain.data.manifest import MANIFEST
 from sstrain.data.raw import RawData, Report
 from sstrain.data.reader import FeatureNames, Rows
-from sstrain.data.store import KIND
 from sstrain.data.storing import convert_to_store
 from sstrain.data.whole import raw_source
 from sstrain.data.writing import WrittenRows, write_svmlight, write_xc

@@ -32,7 +32,7 @@ def encoded(
     """
     encoder = _Encoder(raw, vocabulary, skip_unknown)
     nothing = True
-    for chunk in raw.chunks:
+    for chunk in raw.each_chunk("encoding"):
         nothing = False
         yield encoder.examples(chunk, np.flatnonzero(selected(chunk.split_keys)))
     if nothing:

@@ -55,7 +55,7 @@ def fit_vocabulary(raw: RawData, selected: Selection, fitting: Fitting) -> Vocab
         their number. A feature counts the training rows, of labels that are classes, that hold it.
     """
     label_counts = np.zeros(len(raw.label_names), np.int64)
-    for chunk, rows in _selected(raw, selected):
+    for chunk, rows in _selected(raw, selected, "counting labels"):
         labels, _ = labels_of(chunk, rows)
         label_counts += np.bincount(labels, minlength=len(label_counts))
     labels_kept = np.flatnonzero(label_counts >= fitting.smallest_class)
@@ -81,16 +81,18 @@ def fit_vocabulary(raw: RawData, selected: Selection, fitting: Fitting) -> Vocab
     )
 
 
-def _selected(raw: RawData, selected: Selection) -> Iterator[tuple[Rows, NDArray[np.int64]]]:
-    for chunk in raw.chunks:
+def _selected(
+    raw: RawData, selected: Selection, doing: str
+) -> Iterator[tuple[Rows, NDArray[np.int64]]]:
+    for chunk in raw.each_chunk(doing):
         yield chunk, np.flatnonzero(selected(chunk.split_keys))
 
 
 def _with_class(
-    raw: RawData, selected: Selection, is_class: NDArray[np.bool_]
+    raw: RawData, selected: Selection, is_class: NDArray[np.bool_], doing: str
 ) -> Iterator[tuple[Rows, NDArray[np.int64]]]:
     """Yield with each chunk the selected rows that have a label that is a class."""
-    for chunk, rows in _selected(raw, selected):
+    for chunk, rows in _selected(raw, selected, doing):
         labels, counts = labels_of(chunk, rows)
         if chunk.label_indptr is None:
             yield chunk, rows[is_class[labels]]
@@ -105,7 +107,7 @@ def _feature_counts(
     """Return how many training rows hold each feature, and how many training rows there are."""
     counts = np.zeros(len(raw.feature_names), np.int64)
     num_rows = 0
-    for chunk, rows in _with_class(raw, selected, is_class):
+    for chunk, rows in _with_class(raw, selected, is_class, "counting features"):
         kernels.count_features(chunk.indptr, chunk.features, rows, counts)
         num_rows += len(rows)
     return counts, num_rows
@@ -142,7 +144,7 @@ def _scales(
     place = np.full(len(raw.feature_names), -1, np.int64)
     place[[ids[name] for name in names]] = np.arange(len(names))
     moments = np.zeros((len(names), 4))  # how many, their mean, squared distance from it, largest
-    for chunk, rows in _with_class(raw, selected, is_class):
+    for chunk, rows in _with_class(raw, selected, is_class, "measuring values"):
         kernels.add_moments(chunk.indptr, chunk.features, chunk.values, rows, place, moments)
     return {name: _scale(raw.scaled[name], row) for name, row in zip(names, moments, strict=True)}
 

@@ -1,83 +1,35 @@
-"""Which format a file is in, told from its beginning."""
+"""Which of the formats a file is in."""
 
-import os
-import stat
-from dataclasses import dataclass
-from functools import cached_property
-
-from sstrain.data.files import STANDARD_INPUT, file_pieces
+from sstrain.data import FORMATS
+from sstrain.data.sample import sample_of
 from sstrain.errors import UserError
 
-__all__ = ["Sample", "sample_of"]
+__all__ = ["guess_format"]
 
-_BYTES = 1 << 18
-_LINES = 200
-
-
-@dataclass(frozen=True)
-class Sample:
-    """The beginning of a file.
-
-    Attributes
-    ----------
-    path : str
-    start : bytes
-        Its first bytes, decompressed; none of a folder's.
-    whole : bool
-        Whether they are all of it.
-    """
-
-    path: str
-    start: bytes
-    whole: bool
-
-    @property
-    def is_folder(self) -> bool:
-        """Whether it is a folder rather than a file."""
-        return os.path.isdir(self.path)
-
-    @cached_property
-    def lines(self) -> list[bytes]:
-        """The first lines, without their ends; one that is cut off is left out."""
-        lines = self.start.split(b"\n")
-        if not self.whole or not lines[-1]:
-            lines = lines[:-1]
-        return [line.removesuffix(b"\r") for line in lines[:_LINES]]
-
-    @cached_property
-    def is_text(self) -> bool:
-        """Whether it reads as lines of UTF-8."""
-        if b"\0" in self.start or self.is_folder:
-            return False
-        try:
-            self.start[: self.start.rfind(b"\n") + 1 or None].decode()
-        except UnicodeDecodeError:
-            return False
-        return True
+#: Almost any text is lines of tokens, so that this is the answer only where no other fits.
+_LAST_RESORT = "sequence"
 
 
-def sample_of(path: str) -> Sample:
-    """Read the beginning of a file.
+def guess_format(path: str) -> str:
+    """Return the format whose look a file's beginning has.
 
     Raises
     ------
     UserError
-        If it cannot be read.
+        If the file cannot be read, or several formats fit, or none.
     """
-    if path == STANDARD_INPUT or stat.S_ISFIFO(_mode(path)):
-        raise UserError(f"{path}: its format cannot be told, for a pipe is read once; give format")
-    if os.path.isdir(path):
-        return Sample(path, b"", whole=False)
-    start = b""
-    for piece in file_pieces(path):
-        start += piece
-        if len(start) >= _BYTES:
-            return Sample(path, start[:_BYTES], whole=False)
-    return Sample(path, start, whole=True)
-
-
-def _mode(path: str) -> int:
-    try:
-        return os.stat(path).st_mode
-    except OSError:
-        return 0  # reading it tells why
+    sample = sample_of(path)
+    fitting = [name for name, (source, _) in FORMATS.items() if source.fits(sample)]
+    if len(fitting) > 1 and _LAST_RESORT in fitting:
+        fitting.remove(_LAST_RESORT)
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise UserError(
+            f"{path}: its format cannot be told: it reads as {' and as '.join(fitting)}; give "
+            f"format: {' or '.join(fitting)}"
+        )
+    raise UserError(
+        f"{path}: its format cannot be told; found neither text in UTF-8 nor a known kind of "
+        f"file; expected one of {', '.join(FORMATS)}"
+    )

@@ -165,7 +165,7 @@ def read_held_out(
         The files; those of the source if not given.
     """
     if paths is not None:
-        source = source.model_copy(update={"path": tuple(paths)})
+        source = source.at(*paths)
     raw = read_source(source, vocabulary.fitted, report, storage)
     return _kept(raw, vocabulary, source.path[0], every_row, report, storage)
 

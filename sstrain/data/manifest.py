@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from sstrain.data.array_files import FileRecord, record_of
+from sstrain.data.formats.wording import shown
 from sstrain.disk import read_json, write_json
 from sstrain.errors import UserError
 
@@ -52,11 +53,13 @@ def read_manifest(folder: Path, kind: str) -> dict[str, Any]:
     path = folder / MANIFEST
     manifest = read_json(path)
     if manifest.get("format") != f"sstrain {kind}":
-        raise UserError(f"{folder}: is no {kind}; found {manifest.get('format')!r} in {MANIFEST}")
+        raise UserError(
+            f"{folder}: is no {kind}; found {shown(manifest.get('format'))} in {MANIFEST}"
+        )
     if manifest.get("version") != _VERSION:
         raise UserError(
-            f"{folder}: is from another version of sstrain; found {manifest.get('version')!r}; "
-            f"expected {_VERSION}; make it again"
+            f"{folder}: is from another version of sstrain; found "
+            f"{shown(manifest.get('version'))}; expected {_VERSION}; make it again"
         )
     for name, record in _records(path, manifest).items():
         size = (folder / name).stat().st_size if (folder / name).is_file() else None
@@ -97,9 +100,10 @@ def _records(path: Path, manifest: dict[str, Any]) -> dict[str, FileRecord]:
 
 def _is_record(item: tuple[str, Any]) -> bool:
     match item:
-        case str(name), {"bytes": int(), "sha256": str()}:
+        case str(name), {"bytes": int(size), "sha256": str()}:
             # A manifest that someone sent must not reach outside its folder.
-            return not name.startswith("/") and ".." not in name.split("/") and "\0" not in name
+            is_inside = not name.startswith("/") and ".." not in name.split("/")
+            return is_inside and name.isprintable() and len(name) < 100 and 0 <= size < 2**63
     return False
 
 

@@ -14,6 +14,7 @@ from sstrain.data.reader import FeatureNames, Reader, Rows
 from sstrain.data.reading import Reading
 from sstrain.data.storage import Storage
 from sstrain.errors import UserError
+from sstrain.progress import bar
 
 __all__ = [
     "RawData",
@@ -66,6 +67,17 @@ class RawData:
     fitted: dict[str, Any]
     scaled: dict[str, str] = field(default_factory=dict)
     predicts_tokens: bool = False
+
+    def each_chunk(self, doing: str) -> Iterator[Rows]:
+        """Yield all rows, with a progress bar that says what is done with them."""
+        with bar(self.num_lines, doing, "lines") as advance:
+            last = 0
+            for chunk in self.chunks:
+                yield chunk
+                if chunk.num_rows:
+                    line = int(chunk.lines[-1])
+                    advance(line - last)
+                    last = line
 
 
 def training_options(source: TrainSource) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from sstrain import kernels
 from sstrain.data.bad_lines import BadLineError
 from sstrain.data.blocks import Block
 from sstrain.data.reading import Reading
+from sstrain.errors import UserError
 
 __all__ = ["FeatureNames", "LineReader", "Reader", "Rows", "no_rows", "summed_repeats"]
 
@@ -69,21 +70,42 @@ def no_rows() -> Rows:
 
 
 def summed_repeats(
-    indptr: NDArray[np.int64], features: NDArray[np.int32], values: NDArray[np.float32]
+    indptr: NDArray[np.int64],
+    features: NDArray[np.int32],
+    values: NDArray[np.float32],
+    place: str = "path",
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
     """Return rows in which each feature stands once, with the sum of its values.
 
     The arrays are written over; the features of a row come back in rising order.
+
+    Parameters
+    ----------
+    indptr, features, values : arrays
+        As of `Rows`, but for features that stand in a row repeatedly.
+    place : str
+        What is read, for messages.
+
+    Raises
+    ------
+    UserError
+        If a sum is no finite number, though all values are.
     """
     num_entries = kernels.sum_repeats(indptr, features, values)
-    return indptr, features[:num_entries].copy(), values[:num_entries].copy()
+    features, values = features[:num_entries].copy(), values[:num_entries].copy()
+    if not np.isfinite(values).all():
+        raise UserError(
+            f"{place}: the values of a feature that stands repeatedly in an example add up to more "
+            f"than {np.finfo(np.float32).max:.4g}; expected sums below it; scale the values"
+        )
+    return indptr, features, values
 
 
 class Reader(ABC):
     """Reads the files of one source, in their order.
 
     Labels and features have ids in the order in which the reader meets them; their names are
-    complete once the last row is read.
+    complete once the last row is read, and hold no newline: files hold a name a line.
     """
 
     #: Whether each token of a line is an example: one whose token is no class is then skipped,
@@ -157,19 +179,22 @@ class LineReader(Reader):
 
     def good_rows(self, block: Block, reading: Reading) -> Iterator[Rows]:
         """Yield a block's examples without those of its bad lines, which stop or are counted."""
-        waiting = [block]
+        waiting: list[Block | BadLineError] = [block]
         while waiting:
             part = waiting.pop()
+            if isinstance(part, BadLineError):
+                reading.bad_line(part)
+                self.left_out(block)
+                continue
             try:
                 rows = self.read(part)
             except BadLineError as error:
-                reading.bad_line(error)
-                self.left_out(part)
                 before, after = part.around(error.line)
-                # Halved, so that many bad lines do not each cost what the whole rest does.
-                waiting += [*reversed(after.halves()), *before.unless_empty()]
+                # Halved, so that many bad lines do not each cost what the whole rest does; the
+                # lines before come first, among which a worse mistake may show.
+                waiting += [*reversed(after.halves()), error, *before.unless_empty()]
             else:
                 yield rows
 
     def left_out(self, block: Block) -> None:
-        """Take note that a bad line of a block is left out."""
+        """Take note that a bad line of a block is left out, once all lines before it are read."""

@@ -19,6 +19,7 @@ __all__ = [
     "Storage",
     "StoredRows",
     "read_dataset",
+    "rows_of",
     "write_dataset",
     "write_rows",
 ]
@@ -135,18 +136,22 @@ class StoredRows:
     folder: Path
 
     def __iter__(self) -> Iterator[Rows]:
-        arrays = map_arrays(self.folder)
-        if not arrays:
-            return
-        indptr, num_rows = arrays["indptr"], len(arrays["lines"])
-        start = 0
-        while start < num_rows:
-            stop = min(start + _CHUNK_ROWS, num_rows)
-            last_entry = indptr[start] + _CHUNK_ENTRIES
-            within = np.searchsorted(indptr[start : stop + 1], last_entry, side="right") - 1
-            stop = start + max(1, int(within))
-            yield Rows(**_slices(arrays, start, stop))
-            start = stop
+        return rows_of(map_arrays(self.folder))
+
+
+def rows_of(arrays: dict[str, NDArray[Any]]) -> Iterator[Rows]:
+    """Yield the rows that arrays hold by the names of `Rows`, some at a time; of none, none."""
+    if not arrays:
+        return
+    indptr, num_rows = arrays["indptr"], len(arrays["lines"])
+    start = 0
+    while start < num_rows:
+        stop = min(start + _CHUNK_ROWS, num_rows)
+        last_entry = int(indptr[start]) + _CHUNK_ENTRIES
+        within = np.searchsorted(indptr[start : stop + 1], last_entry, side="right") - 1
+        stop = start + max(1, int(within))
+        yield Rows(**_slices(arrays, start, stop))
+        start = stop
 
 
 def _slices(arrays: dict[str, NDArray[Any]], start: int, stop: int) -> dict[str, NDArray[Any]]:

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from sstrain.data import TrainSource
+from sstrain.data.formats.store import FEATURE_NUMBERS, FEATURES, KIND, LABELS, ROWS
 from sstrain.data.manifest import file_records, write_manifest
 from sstrain.data.raw import RawData, read_source, training_options
 from sstrain.data.storage import InFolder
-from sstrain.data.store import FEATURE_NUMBERS, FEATURES, KIND, LABELS, ROWS
 from sstrain.disk import disk_reason, placing_folder
 from sstrain.errors import FailureError
 

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from sstrain.config import Config, load, notes, resolved_yaml
-from sstrain.data.sequence import Sequence
-from sstrain.data.svmlight import Svmlight
+from sstrain.data.formats.sequence import Sequence
+from sstrain.data.formats.svmlight import Svmlight
 
 
 def loaded(folder: Path, text: str, *overrides: str) -> Config:

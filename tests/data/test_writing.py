@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from read_rows import NamedRow, rows_of, source_of
 from sklearn.datasets import load_svmlight_file
 
-from sstrain.data.svmlight import Svmlight
+from sstrain.data.formats.svmlight import Svmlight
+from sstrain.data.formats.xc import Xc
 from sstrain.data.writing import WrittenRows, write_svmlight, write_xc
-from sstrain.data.xc import Xc
 from sstrain.errors import FailureError, UserError
 
 #: Ids of labels, and values by the ids of features.

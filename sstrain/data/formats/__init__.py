@@ -1,0 +1,1 @@
+"""Formats, one a file, each read into CSR rows; the table of them is in `sstrain.data`."""
