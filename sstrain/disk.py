@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,22 @@ from typing import Any
 from sstrain.errors import UserError
 
 __all__ = [
+    "LOCKLESS",
     "disk_reason",
     "placing_folder",
     "read_json",
     "replacing",
+    "replacing_all",
     "sync",
+    "temporary_folder",
     "write_json",
     "write_text",
 ]
 
-_PARTIAL = ".partial-"
+#: What is wrong where a file system, as some of a network, has no locks.
+LOCKLESS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+
+_PARTIAL = ".sstrain-partial-"
 #: Younger ones may be about to be locked.
 _STALE_SECONDS = 60
 
@@ -55,62 +61,138 @@ def replacing(path: Path) -> Iterator[Path]:
     Path
         A hidden file beside it.
     """
-    temporary = path.with_name(f".{path.name}.partial")
-    try:
+    with replacing_all([path]) as (temporary,):
         yield temporary
-        sync(temporary)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync(path.parent)
 
 
 @contextmanager
-def placing_folder(path: Path) -> Iterator[Path]:
+def replacing_all(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """Give paths to write to, whose files take the places of others once all of them are whole.
+
+    As `replacing`, for files that belong together: after an error in the block all old ones stay.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        The files to be replaced or created, in this order.
+
+    Yields
+    ------
+    list of Path
+        A hidden file beside each.
+    """
+    temporaries = [path.with_name(f".{path.name}.partial") for path in paths]
+    try:
+        yield temporaries
+        for temporary in temporaries:
+            sync(temporary)
+        for temporary, path in zip(temporaries, paths, strict=True):
+            os.replace(temporary, path)
+    except BaseException:
+        for temporary in temporaries:
+            temporary.unlink(missing_ok=True)
+        raise
+    for folder in {path.parent for path in paths}:
+        sync(folder)
+
+
+@contextmanager
+def temporary_folder(parent: Path) -> Iterator[Path]:
+    """Give an empty folder, which is removed when the block ends.
+
+    What a kill leaves of it, the next call for the same parent removes.
+
+    Parameters
+    ----------
+    parent : Path
+        Made if it does not exist.
+
+    Yields
+    ------
+    Path
+        A hidden folder in it.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    _remove_stale(parent)
+    temporary = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=parent))
+    try:
+        descriptor = os.open(temporary, os.O_RDONLY)
+        try:
+            _lock_shared(descriptor)
+            yield temporary
+        finally:
+            os.close(descriptor)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def placing_folder(path: Path, replace: bool = False) -> Iterator[Path]:
     """Give an empty folder to fill, which takes the name ``path`` when the block ends.
 
-    A kill at any moment leaves no folder of that name, or all of it; what it leaves under another
-    name, the next call removes. After an error in the block nothing is left. If another process
-    was first, its folder stays.
+    A kill at any moment leaves no folder of that name, or all of it. After an error in the block
+    nothing is left.
 
     Parameters
     ----------
     path : Path
-        Where the folder is to be; there must be none.
+        Where the folder is to be.
+    replace : bool
+        Whether a folder that is there goes once the new one is whole; after an error it stays. If
+        not, there must be none, and if another process was first, its folder stays.
 
     Yields
     ------
     Path
         A hidden folder beside it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_stale(path.parent)
-    temporary = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=path.parent))
-    descriptor = os.open(temporary, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH)  # ends with the process, however it ends
+    with temporary_folder(path.parent) as temporary:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
         sync(temporary)
-        try:
-            os.rename(temporary, path)
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                raise
-            shutil.rmtree(temporary)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    finally:
-        os.close(descriptor)
+        if replace and os.path.lexists(path):
+            _replace_folder(temporary, path)
+        else:
+            _rename_folder(temporary, path)
     sync(path.parent)
+
+
+def _rename_folder(folder: Path, path: Path) -> None:
+    try:
+        os.rename(folder, path)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+
+
+def _replace_folder(folder: Path, path: Path) -> None:
+    # Not by a name that is swept: a kill between the two renames must not lose the old one.
+    old = path.with_name(f".{path.name}.old-{folder.name.removeprefix(_PARTIAL)}")
+    os.rename(path, old)
+    try:
+        os.rename(folder, path)
+    except BaseException:
+        os.rename(old, path)
+        raise
+    if old.is_symlink():
+        old.unlink()
+    else:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def _lock_shared(descriptor: int) -> None:
+    """Take a lock that ends with the process, however it ends."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+    except OSError as error:
+        if error.errno not in LOCKLESS:
+            raise
 
 
 def _remove_stale(folder: Path) -> None:
@@ -126,7 +208,7 @@ def _remove_stale(folder: Path) -> None:
             finally:
                 os.close(descriptor)
         except OSError:
-            continue  # another's, or gone meanwhile
+            continue  # another's, or gone meanwhile; without locks none can be told to be stale
 
 
 def write_text(path: Path, text: str) -> None:

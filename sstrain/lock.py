@@ -1,6 +1,5 @@
 """A lock that one process holds on a folder, and that ends with the process however it ends."""
 
-import errno
 import fcntl
 import os
 import socket
@@ -8,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sstrain.disk import disk_reason
+from sstrain.disk import LOCKLESS, disk_reason
 from sstrain.errors import UserError
 
 __all__ = ["locked"]
@@ -55,6 +54,5 @@ def _lock(descriptor: int, path: Path) -> None:
             f"--output"
         ) from error
     except OSError as error:
-        # Some network file systems have no locks; a run there is not refused.
-        if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL):
+        if error.errno not in LOCKLESS:  # a run there is not refused
             raise

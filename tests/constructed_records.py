@@ -8,6 +8,8 @@ from sstrain.comparison.records import Arm, CellRecord
 EXACT = Arm("exact")
 #: Examples of each of 60 validation lines.
 LINE_COUNTS: NDArray[np.int64] = np.random.default_rng(7).integers(3, 20, 60)
+#: What `rank` is told of the lines.
+LINES = LINE_COUNTS, int(LINE_COUNTS.sum())
 #: How hard each line is, whatever the arm.
 HARDNESS: NDArray[np.float64] = np.random.default_rng(8).normal(0, 0.5, 60)
 

@@ -1,8 +1,12 @@
 """The ``sstrain`` command: one subcommand a file, each loaded when it is called."""
 
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 from typing import ClassVar
 
 import click
@@ -14,6 +18,7 @@ from sstrain.errors import FailureError, UserError
 __all__ = ["main"]
 
 INTERRUPTED = 130
+TERMINATED = 143
 
 
 class _Commands(LazyGroup):
@@ -41,11 +46,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     int
         0; 1 for a failure; 2 for a mistake of the user's, told in plain lines on stderr; 130 after
-        Ctrl-C; or what the command returns.
+        Ctrl-C, 143 after SIGTERM; or what the command returns.
     """
     try:
-        status = sstrain.main(arguments, prog_name="sstrain", standalone_mode=False)
-        sys.stdout.flush()
+        with _terminable():
+            status = sstrain.main(arguments, prog_name="sstrain", standalone_mode=False)
+            sys.stdout.flush()
+    except _Terminated:
+        return TERMINATED
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -59,3 +67,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return status if isinstance(status, int) else 0
+
+
+class _Terminated(SystemExit):
+    """SIGTERM has come; what is temporary goes while this is on its way."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Have SIGTERM end the blocks of the body; a second one stops at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_DFL)
+    raise _Terminated(TERMINATED)

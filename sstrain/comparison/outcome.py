@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from sstrain.comparison.cell import validation_lines
 from sstrain.comparison.plots import write_plots
 from sstrain.comparison.ranking import as_dict, as_table, rank
@@ -63,8 +65,9 @@ def write_outcome(
     """
     assert splits.validation is not None
     assert comparison.budget is not None
-    _, line_weights = validation_lines(splits.validation)
-    ranking = rank(records, line_weights)
+    line_of_example, line_weights = validation_lines(splits.validation)
+    num_examples = int(np.count_nonzero(line_of_example >= 0))
+    ranking = rank(records, line_weights, num_examples)
     kind, budget = _budget(comparison.budget)
     recommendation = recommend(ranking, records, comparison.tolerance, kind)
     summary = {
@@ -75,7 +78,7 @@ def write_outcome(
         "budget": budget,
         "data": {
             "examples": splits.train.num_examples,
-            "validation_examples": round(float(line_weights.sum())),
+            "validation_examples": num_examples,
             "validation_lines": len(line_weights),
             "classes": splits.vocabulary.num_classes,
             "features": splits.vocabulary.num_features,

@@ -117,7 +117,11 @@ class Ranking:
         return [row for row in self.rows if row.log_loss is not None]
 
 
-def rank(records: "Sequence[CellRecord]", line_weights: NDArray[np.float64 | np.int64]) -> Ranking:
+def rank(
+    records: "Sequence[CellRecord]",
+    line_weights: NDArray[np.float64 | np.int64],
+    num_examples: int,
+) -> Ranking:
     """Rank arms by the mean of their final validation log-loss.
 
     Parameters
@@ -126,6 +130,8 @@ def rank(records: "Sequence[CellRecord]", line_weights: NDArray[np.float64 | np.
         In any order; each arm and seed at most once.
     line_weights : float64 array of shape [L]
         Summed weights of the examples of each line of their ``line_losses``.
+    num_examples : int
+        How many examples these are.
     """
     records = sorted(records, key=lambda record: (_order(record.arm), record.seed))
     cells = [record for record in records if record.status == "finished"]
@@ -136,7 +142,7 @@ def rank(records: "Sequence[CellRecord]", line_weights: NDArray[np.float64 | np.
     sizes: dict[str, Any] = {
         "seeds": len(seeds),
         "lines": len(line_weights),
-        "examples": round(float(line_weights.sum())),
+        "examples": num_examples,
     }
     if not arms:
         return Ranking(rows=last, **sizes, notes=["No cell finished."])

@@ -23,7 +23,7 @@ def write_splits(folder: Path, splits: Splits) -> None:
     assert splits.validation is not None
     splits.vocabulary.save(folder)
     for name, dataset in (("train", splits.train), ("validation", splits.validation)):
-        plain, _ = write_dataset(folder / name, [dataset])
+        plain = write_dataset(folder / name, [dataset])
         (folder / name / _PLAIN).write_text(json.dumps(plain), encoding="utf-8")
 
 

@@ -8,6 +8,7 @@ from sstrain.config.sections import Config
 from sstrain.config.shapes import sections, tags
 from sstrain.config.tree import Key, Node
 from sstrain.data import FORMATS, Source
+from sstrain.data.files import STANDARD_INPUT
 from sstrain.data.guessing import guess_format
 from sstrain.errors import UserError
 
@@ -71,8 +72,9 @@ def _tell_format(train: Node, problems: list[Problem], key: Key) -> None:
     if (form and form.plain() != AUTO) or not path or not isinstance(path.value, str):
         return
     place = form.place if form else train.place
+    is_file = path.value != STANDARD_INPUT
     try:
-        name = guess_format(os.path.join(path.place.folder, path.value))
+        name = guess_format(os.path.join(path.place.folder if is_file else "", path.value))
     except UserError as error:
         problems.append(Problem(place, key, str(error)))
         name = REPORTED

@@ -39,8 +39,9 @@ def source_of(path: str, format: str, settings: Sequence[str]) -> TrainSource:
         parts = ["unknown format", got(format), f"expected {any_of(list(kinds))}"]
         hint = closest(format, list(kinds))
         raise UserError("--format: " + "; ".join([*parts, hint] if hint else parts))
-    place = Place(0, 1, 1, path, "")
-    root = Node({"path": Node(path, place), "format": Node(format, place)}, place)
+    place, option = Place(0, 1, 1, path, ""), Place(1, 1, 1, "--set", "")
+    # A key that is missing is one for --set to give.
+    root = Node({"path": Node(path, place), "format": Node(format, place)}, option)
     problems: list[Problem] = []
     override(root, settings, None, problems)
     kind: type[Section] = kinds[format]

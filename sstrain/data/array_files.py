@@ -9,9 +9,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from sstrain.data.formats.npz_arrays import DAMAGES, array_at
-from sstrain.data.formats.wording import reason_of
-from sstrain.disk import sync
+from sstrain.data.npy_files import DAMAGES, array_at
+from sstrain.data.wording import reason_of
 from sstrain.errors import UserError
 from sstrain.progress import bar
 
@@ -47,13 +46,11 @@ class _ArrayFile:
         self._file.write(np.ascontiguousarray(array).data)
         self._length += len(array)
 
-    def finish(self) -> FileRecord:
-        """Write the length, and return what a manifest says of the file."""
+    def finish(self) -> None:
+        """Write the length."""
         self._file.seek(0)
         self._file.write(_header(self.dtype, self._length))
         self.close()
-        sync(self.path)
-        return record_of(self.path)
 
     def close(self) -> None:
         self._file.close()
@@ -84,9 +81,10 @@ class ArrayFiles:
             self._files[name] = _ArrayFile(self._folder / f"{name}.npy", array.dtype)
         self._files[name].append(array)
 
-    def finish(self) -> dict[str, FileRecord]:
-        """Close the files; return their records by their names."""
-        return {file.path.name: file.finish() for file in self._files.values()}
+    def finish(self) -> None:
+        """Make the files whole."""
+        for file in self._files.values():
+            file.finish()
 
     def __enter__(self) -> "ArrayFiles":
         return self

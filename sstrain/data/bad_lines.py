@@ -79,11 +79,11 @@ class BadLines:
             f"{self._max_share:g}; mend them, or raise max_bad_share",
         )
 
-    def notes(self, num_lines: int) -> list[str]:
+    def notes(self, name: str, num_lines: int) -> list[str]:
         """Return what is to be told of bad lines that were left out."""
         if not self.count:
             return []
         return [
-            f"{self.count:,} bad lines of {num_lines:,} left out; the first of them:",
+            f"{name}: {self.count:,} bad lines of {num_lines:,} left out; the first of them:",
             *self.messages,
         ]

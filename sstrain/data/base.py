@@ -19,6 +19,8 @@ class Source(Section):
     """A file, or several read one after another, and how to read them."""
 
     discriminator: ClassVar[str] = "format"
+    #: Packages whose versions may decide what is read.
+    libraries: ClassVar[tuple[str, ...]] = ()
     #: ``-`` is standard input.
     path: FilePaths
     format: str
@@ -56,9 +58,18 @@ class Source(Section):
         return self.model_copy(update={"path": paths, **others})
 
     @classmethod
-    @abstractmethod
     def fits(cls, sample: "Sample") -> bool:
-        """Return whether the beginning of a file looks like this format."""
+        """Return whether a file is of this format by what it is, whatever lines it holds."""
+        return False
+
+    @classmethod
+    def fitting_lines(cls, sample: "Sample") -> dict[int, bool]:
+        """Return whether each line of a text reads as this format, by its number.
+
+        Lines that any format may hold, blank ones, are left out; where the file as a whole cannot
+        be of this format, all are.
+        """
+        return {}
 
 
 class MultiLabelSource(Source):

@@ -40,7 +40,7 @@ def read_contexts(
     reader = source.reader(vocabulary.fitted, labelled=False)
     assert isinstance(reader, LineReader)
     chunks = [reader.read(block) for block in line_blocks(lines, name, first_line)]
-    raw = raw_data(reader, chunks, Reading([name]))
+    raw = raw_data(reader, chunks, Reading([name]), vocabulary.fitted, labelled=False)
     return concatenated(encoded(raw, every_row, vocabulary, skip_unknown=False))
 
 
@@ -67,5 +67,5 @@ def read_file_contexts(source: Source, vocabulary: Vocabulary, path: str) -> Ite
     reader = source.reader(vocabulary.fitted, labelled=False)
     reading = Reading([path])
     for chunk in reader.chunks(reading):
-        raw = raw_data(reader, [chunk], reading)
+        raw = raw_data(reader, [chunk], reading, vocabulary.fitted, labelled=False)
         yield concatenated(encoded(raw, every_row, vocabulary, skip_unknown=False))

@@ -2,9 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Literal
 
 import numpy as np
@@ -13,14 +11,13 @@ from numpy.typing import NDArray
 from sstrain.data import FORMATS, TrainSource
 from sstrain.data.formats.store import KIND
 from sstrain.data.manifest import MANIFEST
-from sstrain.data.raw import RawData, Report
+from sstrain.data.raw import Report
 from sstrain.data.reader import FeatureNames, Rows
 from sstrain.data.storing import convert_to_store
 from sstrain.data.whole import raw_source
 from sstrain.data.writing import WrittenRows, write_svmlight, write_xc
-from sstrain.disk import disk_reason, read_json
-from sstrain.errors import FailureError, UserError
-from sstrain.progress import bar
+from sstrain.disk import read_json
+from sstrain.errors import UserError
 
 __all__ = ["Form", "convert", "form_of", "written_rows"]
 
@@ -79,7 +76,7 @@ def convert(
     form = form_of(target) if form is None else form
     _check_target(source, target, form, overwrite)
     if form == "store":
-        _write_store(source, target, report)
+        convert_to_store(source, target, report, overwrite)
     else:
         _write_text(source, target, form, report)
     report(f"{target}: written as {form}")
@@ -123,36 +120,33 @@ def _is_store(path: Path) -> bool:
     return manifest.is_file() and read_json(manifest).get("format") == f"sstrain {KIND}"
 
 
-def _write_store(source: TrainSource, target: Path, report: Report) -> None:
-    """Write a store; one that is there goes when the new one is whole."""
-    if not target.exists():
-        convert_to_store(source, target, report)
-        return
-    try:
-        with TemporaryDirectory(prefix=f".{target.name}.", dir=target.absolute().parent) as aside:
-            convert_to_store(source, Path(aside, "new"), report)
-            os.rename(target, Path(aside, "old"))
-            os.rename(Path(aside, "new"), target)
-    except OSError as error:
-        raise FailureError(f"{target}: cannot be written: {disk_reason(error)}") from error
-
-
 def _write_text(source: TrainSource, target: Path, form: Form, report: Report) -> None:
     """Write text, and files of names if they are needed; such files of an earlier one go."""
     with raw_source(source, report) as raw:
         label_names, label_places = _rising(raw.label_names)
         feature_names, feature_places = _rising(raw.feature_names)
-        with bar(raw.num_lines, f"writing {target.name}", "lines") as advance:
-            chunks = _written(raw, label_places, feature_places, advance)
-            if form == "svmlight":
-                files = write_svmlight(target, chunks, label_names, feature_names)
-            else:
-                num_rows = sum(rows.num_rows for rows in raw.chunks)
-                files = write_xc(target, chunks, label_names, feature_names, num_rows)
+        chunks = (
+            written_rows(_ungrouped(rows, target), label_places, feature_places)
+            for rows in raw.each_chunk(f"writing {target.name}")
+        )
+        if form == "svmlight":
+            files = write_svmlight(target, chunks, label_names, feature_names)
+        else:
+            num_rows = sum(rows.num_rows for rows in raw.chunks)
+            files = write_xc(target, chunks, label_names, feature_names, num_rows)
     for path in set(_names_beside(target)) - set(files):
         path.unlink(missing_ok=True)
     for path in files[1:]:
         report(f"{target}: holds ids; their names are in {path}")
+
+
+def _ungrouped(rows: Rows, target: Path) -> Rows:
+    if rows.groups is not None:
+        raise UserError(
+            f"{target}: text holds no groups of rows, by which a split keeps them together; split "
+            "the data first, or keep them in a store"
+        )
+    return rows
 
 
 def _rising(names: FeatureNames) -> tuple[list[str], NDArray[np.int32]]:
@@ -164,19 +158,6 @@ def _rising(names: FeatureNames) -> tuple[list[str], NDArray[np.int32]]:
     places = np.empty(len(texts), np.int32)
     places[order] = np.arange(len(texts), dtype=np.int32)
     return [texts[i] for i in order.tolist()], places
-
-
-def _written(
-    raw: RawData,
-    label_places: NDArray[np.int32],
-    feature_places: NDArray[np.int32],
-    advance: Callable[[int], object],
-) -> Iterator[WrittenRows]:
-    line = 0
-    for rows in raw.chunks:
-        yield written_rows(rows, label_places, feature_places)
-        advance(int(rows.lines[-1]) - line)
-        line = int(rows.lines[-1])
 
 
 def written_rows(

@@ -1,6 +1,6 @@
 """Encoded examples: what training, evaluation and prediction read."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ __all__ = ["Dataset", "concatenated"]
 #: Sets below this size are shuffled row by row, for they stay in memory once they are read.
 _LARGE = 1 << 30
 _BLOCK_BYTES = 1 << 18
-_ROWS_AT_A_TIME = 1 << 20
+_PART = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,26 @@ class Dataset:
         num_bytes = 8 * len(self.indices) + 24 * self.num_examples
         if num_bytes < _LARGE:
             return 1
-        return max(16, 1 << (_BLOCK_BYTES * self.num_examples // num_bytes).bit_length() - 1)
+        examples = max(1, _BLOCK_BYTES * self.num_examples // num_bytes)
+        return max(16, 1 << examples.bit_length() - 1)
+
+    def is_sound(self, num_features: int, num_classes: int) -> bool:
+        """Return whether the arrays fit together and hold ids of a vocabulary alone.
+
+        Kernels take any index as it is. This reads all of a data set that is mapped.
+        """
+        rows = self.rows
+        return (
+            len(self.indptr) == self.num_rows + 1
+            and self.indptr[0] == 0
+            and self.indptr[-1] == len(self.indices) == len(self.values)
+            and len(self.weights) == self.num_examples
+            and len(self.targets) == (self.num_rows if rows is None else len(rows))
+            and _rise_within(self.indptr, 0, len(self.indices))
+            and _within(self.indices, 0, num_features - 1)
+            and _within(self.targets, -1, num_classes - 1)
+            and (rows is None or _rise_within(rows, 0, self.num_rows - 1))
+        )
 
     def place(self, line: int) -> str:
         """Return ``file:line`` for a line number that runs on over the files."""
@@ -136,6 +155,21 @@ class Dataset:
             weights=self.weights[:count],
             rows=rows,
         )
+
+
+def _parts(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Yield an array in parts that share their ends, so that little of it is in memory at once."""
+    for start in range(0, len(array), _PART):
+        yield array[start : start + _PART + 1]
+
+
+def _within(ids: NDArray[Any], least: int, most: int) -> bool:
+    return all(least <= int(part.min()) and int(part.max()) <= most for part in _parts(ids))
+
+
+def _rise_within(array: NDArray[np.int64], least: int, most: int) -> bool:
+    rising = all(bool((part[1:] >= part[:-1]).all()) for part in _parts(array))
+    return rising and _within(array, least, most)
 
 
 def _is_mapped(array: NDArray[Any]) -> bool:

@@ -28,7 +28,7 @@ def encoded(
         The rows.
     vocabulary : Vocabulary
     skip_unknown : bool
-        Whether a row whose label is no class is left out and counted, or kept with target -1.
+        Whether an example whose label is no class is left out and counted, or kept with target -1.
     """
     encoder = _Encoder(raw, vocabulary, skip_unknown)
     nothing = True
@@ -53,37 +53,33 @@ class _Encoder:
     def examples(self, chunk: Rows, rows: NDArray[np.int64]) -> Dataset:
         """Return the examples of some rows of a chunk."""
         labels, counts = labels_of(chunk, rows)
+        if not self._raw.labelled:
+            labels, counts = np.full(len(rows), -1, np.int32), np.ones(len(rows), np.int64)
         targets = self._class_ids[labels]
-        num_skipped = 0
-        if self._skip_unknown:
-            known = targets >= 0
-            rows, labels, targets = rows[known], labels[known], targets[known]
-            num_skipped = len(counts) - len(rows)
-        weights = _ones(len(rows)) if chunk.weights is None else chunk.weights[rows]
-        example_rows = None
-        if chunk.label_indptr is not None:
-            rows, weights = rows[counts > 0], weights[counts > 0]
-            of_row = counts[counts > 0]
-            example_rows = np.repeat(np.arange(len(rows)), of_row)
-            weights = np.repeat(weights / of_row, of_row).astype(np.float32)
+        of_row = np.repeat(np.arange(len(rows)), counts)
+        weights = np.ones(len(rows), np.float32) if chunk.weights is None else chunk.weights[rows]
+        weights = (weights[of_row] / counts[of_row]).astype(np.float32)
+        kept = targets >= 0 if self._skip_unknown else np.ones(len(targets), np.bool_)
+        # Rows that are left without an example go, too.
+        rows_left, of_row = np.unique(of_row[kept], return_inverse=True)
+        rows, targets, labels = rows[rows_left], targets[kept], labels[kept]
         indptr, indices, values, num_unknown_features = self._features(chunk, rows)
         unknown = np.flatnonzero((targets < 0) & (labels >= 0))
         lines = chunk.lines[rows]
-        unknown_rows = unknown if example_rows is None else example_rows[unknown]
         return Dataset(
             indptr=indptr,
             indices=indices,
             values=values,
             lines=lines,
             targets=targets,
-            weights=weights,
-            rows=example_rows,
-            num_skipped=num_skipped,
+            weights=weights[kept],
+            rows=None if chunk.label_indptr is None else of_row,
+            num_skipped=int(np.count_nonzero(~kept)),
             num_unlabelled=int(np.count_nonzero(counts == 0)),
             num_unknown_labels=len(unknown),
             num_unknown_features=num_unknown_features,
             unknown_label=self._raw.label_names[labels[unknown[0]]] if len(unknown) else None,
-            unknown_line=int(lines[unknown_rows[0]]) if len(unknown) else 0,
+            unknown_line=int(lines[of_row[unknown[0]]]) if len(unknown) else 0,
             num_empty=int(np.count_nonzero(np.diff(indptr) == 0)),
             files=self._raw.files,
         )
@@ -105,10 +101,6 @@ class _Encoder:
         if self._transform is not None:
             self._transform.apply(indptr, indices, values)
         return indptr, indices, values, num_unknown
-
-
-def _ones(count: int) -> NDArray[np.float32]:
-    return np.ones(count, np.float32)
 
 
 def _ids(names: list[str], known: dict[str, int]) -> NDArray[np.int32]:

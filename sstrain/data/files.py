@@ -1,12 +1,12 @@
 """Bytes in: files, plain or compressed, read once from beginning to end."""
 
+import errno
 import hashlib
 import io
 import os
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -31,6 +31,7 @@ __all__ = [
 
 #: The path that stands for what is piped in.
 STANDARD_INPUT = "-"
+_STANDARD_INPUT_NUMBER = 0
 
 _PIECE_BYTES = 1 << 18
 
@@ -185,8 +186,13 @@ class _Reading:
         return DataFile(self.path, self._num_bytes, self._digest.hexdigest())
 
 
-def _opened(path: str) -> "nullcontext[BinaryIO] | BinaryIO":
-    return nullcontext(sys.stdin.buffer) if path == STANDARD_INPUT else open(path, "rb")
+def _opened(path: str) -> BinaryIO:
+    if path == STANDARD_INPUT:
+        if sys.stdin is None:  # another file may have its number
+            raise OSError(errno.EBADF, "it is closed")
+        # Not by sys.stdin: a thread that still waits for a pipe would hold its lock at the exit.
+        return open(_STANDARD_INPUT_NUMBER, "rb", closefd=False)
+    return open(path, "rb")
 
 
 def _reason(error: OSError) -> str:

@@ -18,6 +18,8 @@ __all__ = ["fit_vocabulary", "labels_of"]
 def labels_of(chunk: Rows, rows: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Return the labels of some rows one after another, and how many each row has.
 
+    A row whose only label is -1 has none.
+
     Parameters
     ----------
     chunk : Rows
@@ -29,7 +31,8 @@ def labels_of(chunk: Rows, rows: NDArray[np.int64]) -> tuple[NDArray[np.int32], 
     counts : int64 array of shape [S]
     """
     if chunk.label_indptr is None:
-        return chunk.labels[rows], np.ones(len(rows), np.int64)
+        labels = chunk.labels[rows]
+        return labels[labels >= 0], (labels >= 0).astype(np.int64)
     starts = chunk.label_indptr[rows]
     counts = chunk.label_indptr[rows + 1] - starts
     ends = np.cumsum(counts)
@@ -94,11 +97,8 @@ def _with_class(
     """Yield with each chunk the selected rows that have a label that is a class."""
     for chunk, rows in _selected(raw, selected, doing):
         labels, counts = labels_of(chunk, rows)
-        if chunk.label_indptr is None:
-            yield chunk, rows[is_class[labels]]
-        else:
-            with_class = np.repeat(np.arange(len(rows)), counts)[is_class[labels]]
-            yield chunk, rows[np.unique(with_class)]
+        with_class = np.repeat(np.arange(len(rows)), counts)[is_class[labels]]
+        yield chunk, rows[np.unique(with_class)]
 
 
 def _feature_counts(

@@ -202,7 +202,8 @@ def _kept(
     storage: Storage,
 ) -> Dataset:
     """Encode and keep one split, refuse it if it is empty, and say what is notable about it."""
-    parts = encoded(raw, selected, vocabulary, raw.predicts_tokens)
+    skip_unknown = raw.predicts_tokens or name == "train"
+    parts = encoded(raw, selected, vocabulary, skip_unknown)
     dataset = storage.dataset(name if name in _SPLIT_NAMES else "data", parts)
     if dataset.num_examples == 0 and dataset.num_skipped > 0:
         raise UserError(
@@ -225,8 +226,10 @@ def _kept(
 
 
 def _notes(dataset: Dataset, raw: RawData, name: str) -> Iterator[str]:
-    if dataset.num_skipped:
+    if dataset.num_skipped and raw.predicts_tokens:
         yield f"{dataset.num_skipped:,} positions skipped, whose tokens are no classes"
+    elif dataset.num_skipped:
+        yield f"{dataset.num_skipped:,} examples left out, whose labels are no classes"
     if dataset.num_unlabelled:
         yield f"{dataset.num_unlabelled:,} rows without a label left out"
     if dataset.num_unknown_labels:

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from sstrain.data.array_files import FileRecord, record_of
-from sstrain.data.formats.wording import shown
-from sstrain.disk import read_json, write_json
+from sstrain.data.wording import shown
+from sstrain.disk import read_json, sync, write_json
 from sstrain.errors import UserError
 
 __all__ = ["MANIFEST", "file_records", "read_manifest", "verify", "write_manifest"]
@@ -16,9 +16,11 @@ MANIFEST = "manifest.json"
 _VERSION = 1
 
 
-def file_records(folder: Path, pattern: str = "**/*") -> dict[str, FileRecord]:
-    """Return the record of every file of a folder that fits a pattern, by its path in it."""
-    files = sorted(path for path in folder.glob(pattern) if path.is_file())
+def file_records(folder: Path) -> dict[str, FileRecord]:
+    """Return the record of every file of a folder, by its path in it, once they are on the disk."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    for path in {*files, *(path.parent for path in files)}:
+        sync(path)
     return {path.relative_to(folder).as_posix(): record_of(path) for path in files}
 
 

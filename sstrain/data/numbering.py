@@ -1,5 +1,6 @@
 """Dense ids for labels and features, in the order of first sight."""
 
+import secrets
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -17,10 +18,15 @@ __all__ = [
     "NameNumbering",
     "NameTable",
     "Numbering",
+    "buckets_of",
     "name_ids",
     "number_ids",
 ]
 
+
+#: Of the tables' hashes, so that nobody can write a file that makes them slow; ids, which follow
+#: first sight, do not depend on it.
+_SEED = secrets.randbits(63)
 
 _Array = TypeVar("_Array", bound=NDArray[Any])
 
@@ -54,7 +60,7 @@ class Numbering:
         position = 0
         while True:
             position, self._num_keys = kernels.number_keys(
-                keys, position, self._keys, self._num_keys, self._table, ids
+                keys, position, self._keys, self._num_keys, self._table, _SEED, ids
             )
             if position == len(keys):
                 return ids
@@ -63,7 +69,7 @@ class Numbering:
     def _grow(self) -> None:
         self._keys = np.concatenate([self._keys, np.empty_like(self._keys)])
         self._table = np.full(2 * len(self._table), -1, np.int32)
-        kernels.renumber(self._keys, self._num_keys, self._table)
+        kernels.renumber(self._keys, self._num_keys, self._table, _SEED)
 
 
 class HashedNumbers(Numbering):
@@ -117,6 +123,7 @@ class NameTable(_Listed):
             ends=np.zeros((1 << 10) + 1, np.int64),
             hashes=np.empty(1 << 10, np.uint64),
             table=np.full(1 << 11, -1, np.int32),
+            seed=_SEED,
         )
 
     def __len__(self) -> int:
@@ -144,7 +151,7 @@ class NameTable(_Listed):
             self._grow(int(ends[position] - starts[position]))
 
     def _grow(self, needed: int) -> None:
-        text, ends, hashes, table = self._arrays
+        text, ends, hashes, table, seed = self._arrays
         used = int(ends[self._num_names])
         if used + needed > len(text):
             text = _enlarged(text, 2 * len(text) + needed)
@@ -156,7 +163,7 @@ class NameTable(_Listed):
             ends, hashes = _enlarged(ends, 2 * len(hashes) + 1), _enlarged(hashes, 2 * len(hashes))
             table = np.full(2 * len(table), -1, np.int32)
             kernels.renumber_names(hashes, self._num_names, table)
-        self._arrays = kernels.NameArrays(text, ends, hashes, table)
+        self._arrays = kernels.NameArrays(text, ends, hashes, table, seed)
 
 
 class HashedNames(_Listed):
@@ -194,3 +201,14 @@ def _enlarged(array: _Array, size: int) -> _Array:
     larger = np.empty(size, array.dtype)
     larger[: len(array)] = array
     return larger  # type: ignore[return-value]
+
+
+def buckets_of(names: "FeatureNames", hash_bits: int) -> NDArray[np.int64]:
+    """Return the bucket of each name or number, as features are hashed when they are read."""
+    if isinstance(names, np.ndarray):
+        numbers = HashedNumbers(hash_bits)
+        ids = numbers.ids(names)
+        return numbers.keys[ids]
+    hashed = HashedNames(hash_bits)
+    ids = hashed.ids_of(names)
+    return hashed.names[ids]

@@ -57,6 +57,8 @@ class RawData:
         How the values of some features are to be scaled (``Reader.scaled_features``).
     predicts_tokens : bool
         As the reader says.
+    labelled : bool
+        False where rows are to be given labels, so that none has one.
     """
 
     chunks: Iterable[Rows]
@@ -67,6 +69,7 @@ class RawData:
     fitted: dict[str, Any]
     scaled: dict[str, str] = field(default_factory=dict)
     predicts_tokens: bool = False
+    labelled: bool = True
 
     def each_chunk(self, doing: str) -> Iterator[Rows]:
         """Yield all rows, with a progress bar that says what is done with them."""
@@ -120,7 +123,9 @@ def read_source(
     bad_lines.check(files, reading.num_lines)
     if counter.num_rows == 0:
         raise UserError(f"{files}: no examples; {reader.absence()}")
-    for note in (*bad_lines.notes(reading.num_lines), *reader.notes()):
+    for note in bad_lines.notes(files, reading.num_lines):
+        report(note)
+    for note in reader.notes():
         report(f"{files}: {note}")
     return raw_data(reader, rows, reading, fitted)
 
@@ -138,17 +143,34 @@ class _Counter:
 
 
 def raw_data(
-    reader: Reader, rows: Iterable[Rows], reading: Reading, fitted: Mapping[str, Any] | None = None
+    reader: Reader,
+    rows: Iterable[Rows],
+    reading: Reading,
+    fitted: Mapping[str, Any],
+    labelled: bool = True,
 ) -> RawData:
-    """Return rows with what their reader knows of them, now that they are read."""
-    hashing = {"hash_bits": fitted["hash_bits"]} if fitted and "hash_bits" in fitted else {}
+    """Return rows with what their reader knows of them, now that they are read.
+
+    Raises
+    ------
+    UserError
+        If features are hashed whose values are to be scaled: their buckets do not tell them.
+    """
+    hash_bits, scaled = fitted.get("hash_bits"), reader.scaled_features()
+    if hash_bits is not None and scaled:
+        raise UserError(
+            f"{reading.paths[0]}: hashed features cannot be scaled; found hash_bits: {hash_bits} "
+            f"and the numeric column {next(iter(scaled))!r}; expected numeric_scale: none, or no "
+            "hash_bits"
+        )
     return RawData(
         chunks=rows,
         label_names=reader.label_names,
         feature_names=reader.feature_names,
         num_lines=reading.num_lines,
         files=reading.files,
-        fitted={**hashing, **reader.fitted()},
-        scaled=reader.scaled_features(),
+        fitted={**({} if hash_bits is None else {"hash_bits": hash_bits}), **reader.fitted()},
+        scaled=scaled,
         predicts_tokens=reader.predicts_tokens,
+        labelled=labelled,
     )

@@ -14,7 +14,7 @@ from sstrain.data.blocks import Block
 from sstrain.data.reading import Reading
 from sstrain.errors import UserError
 
-__all__ = ["FeatureNames", "LineReader", "Reader", "Rows", "no_rows", "summed_repeats"]
+__all__ = ["FeatureNames", "LineReader", "Reader", "Rows", "each_once", "no_rows", "summed_repeats"]
 
 #: Names by id; for a format that numbers its features, int64 numbers by id.
 FeatureNames = list[str] | NDArray[np.int64]
@@ -73,7 +73,7 @@ def summed_repeats(
     indptr: NDArray[np.int64],
     features: NDArray[np.int32],
     values: NDArray[np.float32],
-    place: str = "path",
+    place: str,
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
     """Return rows in which each feature stands once, with the sum of its values.
 
@@ -99,6 +99,24 @@ def summed_repeats(
             f"than {np.finfo(np.float32).max:.4g}; expected sums below it; scale the values"
         )
     return indptr, features, values
+
+
+def each_once(
+    labels: NDArray[np.int32], indptr: NDArray[np.int64]
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return rows in which each label stands once, where it stood first.
+
+    Parameters
+    ----------
+    labels : int32 array of shape [L]
+    indptr : int64 array of shape [R + 1]
+        Where each row's begin.
+    """
+    if np.all(np.diff(indptr) <= 1):
+        return labels, indptr
+    rows = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
+    kept = np.sort(np.unique(rows << 32 | labels, return_index=True)[1])
+    return labels[kept], np.searchsorted(kept, indptr)
 
 
 class Reader(ABC):

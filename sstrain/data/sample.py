@@ -1,7 +1,10 @@
 """Which format a file is in, told from its beginning."""
 
+import codecs
 import os
+import re
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +15,8 @@ __all__ = ["Sample", "sample_of"]
 
 _BYTES = 1 << 18
 _LINES = 200
+#: What stands behind a token of any format.
+_BEHIND_TOKEN = re.compile(rb"[\s,;]")
 
 
 @dataclass(frozen=True)
@@ -38,11 +43,27 @@ class Sample:
 
     @cached_property
     def lines(self) -> list[bytes]:
-        """The first lines, without their ends; one that is cut off is left out."""
+        """The first lines, without their ends; one that is cut off is left out.
+
+        If the first line is cut off, its whole tokens are there.
+        """
         lines = self.start.split(b"\n")
+        if self.is_one_cut_line:
+            ends = [match.start() for match in _BEHIND_TOKEN.finditer(self.start)]
+            return [self.start[: ends[-1]] if ends else self.start]
         if not self.whole or not lines[-1]:
             lines = lines[:-1]
         return [line.removesuffix(b"\r") for line in lines[:_LINES]]
+
+    @property
+    def is_one_cut_line(self) -> bool:
+        """Whether not even the first line is whole."""
+        return not self.whole and b"\n" not in self.start
+
+    def tried(self, fits: Callable[[bytes], object]) -> dict[int, bool]:
+        """Return whether each line that is not blank fits, by its number, from 1."""
+        lines = enumerate(self.lines, 1)
+        return {number: bool(fits(line)) for number, line in lines if line.strip()}
 
     @cached_property
     def is_text(self) -> bool:
@@ -50,7 +71,7 @@ class Sample:
         if b"\0" in self.start or self.is_folder:
             return False
         try:
-            self.start[: self.start.rfind(b"\n") + 1 or None].decode()
+            codecs.getincrementaldecoder("utf-8")().decode(self.start, final=self.whole)
         except UnicodeDecodeError:
             return False
         return True

@@ -2,14 +2,14 @@
 
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sstrain.data.array_files import ArrayFiles, FileRecord, map_arrays
+from sstrain.data.array_files import ArrayFiles, map_arrays
 from sstrain.data.dataset import Dataset, concatenated, totals
 from sstrain.data.reader import Rows
 
@@ -58,17 +58,11 @@ class InFolder:
     Parameters
     ----------
     folder : Path
-
-    Attributes
-    ----------
-    records : dict
-        The record of each file of a split, by its path in the folder.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._num_sources = 0
-        self.records: dict[str, FileRecord] = {}
 
     def rows(self, chunks: Iterable[Rows]) -> Iterable[Rows]:
         """Keep all of a reader's rows."""
@@ -79,8 +73,7 @@ class InFolder:
 
     def dataset(self, name: str, parts: Iterable[Dataset]) -> Dataset:
         """Keep all parts of a split as one."""
-        plain, records = write_dataset(self._folder / name, parts)
-        self.records |= {f"{name}/{file}": record for file, record in records.items()}
+        plain = write_dataset(self._folder / name, parts)
         return read_dataset(self._folder / name, plain)
 
     def forget_rows(self) -> None:
@@ -89,24 +82,27 @@ class InFolder:
             shutil.rmtree(self._folder / f"rows-{number}", ignore_errors=True)
 
 
-def write_rows(folder: Path, chunks: Iterable[Rows]) -> dict[str, FileRecord]:
-    """Write a reader's rows as arrays of a folder; return the records of its files.
+def write_rows(folder: Path, chunks: Iterable[Rows]) -> None:
+    """Write a reader's rows as arrays of a folder; all chunks have the same optional ones.
 
     Raises
     ------
     OSError
         If the disk does not take them.
     """
+    names: set[str] = set()
     with ArrayFiles(folder) as files:
         pointers = _Pointers(files)
         for chunk in chunks:
-            for field in fields(chunk):
-                array = getattr(chunk, field.name)
-                if field.name in _POINTERS and array is not None:
-                    pointers.append(field.name, array)
-                elif array is not None:
-                    files.append(field.name, array)
-        return files.finish()
+            arrays = {name: array for name, array in vars(chunk).items() if array is not None}
+            if (names := names or set(arrays)) != set(arrays):
+                raise TypeError(f"rows with {sorted(arrays)} after rows with {sorted(names)}")
+            for name, array in arrays.items():
+                if name in _POINTERS:
+                    pointers.append(name, array)
+                else:
+                    files.append(name, array)
+        files.finish()
 
 
 class _Pointers:
@@ -166,17 +162,8 @@ def _slices(arrays: dict[str, NDArray[Any]], start: int, stop: int) -> dict[str,
     return parts | {name: np.array(arrays[name][start:stop]) for name in rest}
 
 
-def write_dataset(
-    folder: Path, parts: Iterable[Dataset]
-) -> tuple[dict[str, Any], dict[str, FileRecord]]:
-    """Write a split as arrays of a folder.
-
-    Returns
-    -------
-    plain : dict
-        What is no array, as JSON values.
-    records : dict
-        The record of each file by its name.
+def write_dataset(folder: Path, parts: Iterable[Dataset]) -> dict[str, Any]:
+    """Write a split as arrays of a folder; return what is no array, as JSON values.
 
     Raises
     ------
@@ -195,9 +182,9 @@ def write_dataset(
                     files.append(name, array + num_rows if name == "rows" else array)
             num_rows += part.num_rows
             summary = part if summary is None else replace(part, **totals([summary, part]))
-        records = files.finish()
+        files.finish()
     assert summary is not None
-    return summary.plain, records
+    return summary.plain
 
 
 def read_dataset(folder: Path, plain: dict[str, Any]) -> Dataset:

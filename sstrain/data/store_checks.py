@@ -1,21 +1,32 @@
 """What must hold of a store before it is used: kernels take any index as it is."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
-from sstrain.data.array_files import map_arrays
+from sstrain.data.array_files import map_array, map_arrays
 from sstrain.data.formats.table_roles import Kind
-from sstrain.data.formats.wording import printable, reason_of
 from sstrain.data.manifest import MANIFEST, read_manifest
 from sstrain.data.reader import Rows
+from sstrain.data.wording import printable, reason_of
 from sstrain.errors import UserError
 from sstrain.section import Section
 
-__all__ = ["Description", "Fitted", "check_rows", "damage", "row_arrays", "store_manifest"]
+__all__ = [
+    "OPTIONAL",
+    "Description",
+    "Fitted",
+    "check_distinct",
+    "check_rows",
+    "damage",
+    "read_names",
+    "read_numbers",
+    "row_arrays",
+    "store_manifest",
+]
 
 _LARGEST_COUNT = 2**53
 _TYPES: dict[str, Any] = {
@@ -28,7 +39,8 @@ _TYPES: dict[str, Any] = {
     "weights": np.float32,
     "groups": np.int64,
 }
-_OPTIONAL = frozenset(("label_indptr", "weights", "groups"))
+#: What the rows of a store may or may not have.
+OPTIONAL = frozenset(("label_indptr", "weights", "groups"))
 #: Which arrays the pointers point into.
 _POINTED = {"indptr": ("features", "values"), "label_indptr": ("labels",)}
 
@@ -40,6 +52,10 @@ class Fitted(Section):
     index_base: Literal[0, 1] | None = None
     columns: dict[str, Kind] | None = None
     crosses: list[str] | None = None
+
+    def unhashed(self) -> Self:
+        """Return all but ``hash_bits``."""
+        return self.model_copy(update={"hash_bits": None})
 
 
 class Description(Section):
@@ -83,7 +99,7 @@ def row_arrays(folder: Path) -> dict[str, NDArray[Any]]:
         raise damage(folder, reason_of(error)) from None
     if not arrays:
         return arrays
-    if not _TYPES.keys() - _OPTIONAL <= arrays.keys() <= _TYPES.keys():
+    if not _TYPES.keys() - OPTIONAL <= arrays.keys() <= _TYPES.keys():
         raise damage(folder, f"found the arrays {printable(', '.join(arrays), 200)}")
     for name, array in arrays.items():
         if array.dtype != _TYPES[name]:
@@ -163,3 +179,31 @@ def _repeats(indptr: NDArray[np.int64], ids: NDArray[np.int32]) -> bool:
     keys = np.repeat(np.arange(len(indptr) - 1) << 32, np.diff(indptr)) + ids
     keys.sort()
     return bool((keys[1:] == keys[:-1]).any())
+
+
+def read_names(path: Path) -> list[str]:
+    """Return the names of a file, one a line."""
+    try:
+        *names, rest = path.read_bytes().decode().split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read; {reason_of(error)}") from None
+    if rest:
+        raise damage(path, "the last line has no end")
+    return names
+
+
+def read_numbers(path: Path) -> NDArray[np.int64]:
+    """Return the numbers of a file of features that have no names."""
+    try:
+        numbers = map_array(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read; {reason_of(error)}") from None
+    if numbers.dtype != np.int64 or np.min(numbers, initial=0) < 0:
+        raise damage(path, "the features have other numbers than int64 from 0")
+    return np.array(numbers)
+
+
+def check_distinct(ids: NDArray[np.int32], path: Path) -> None:
+    """Refuse a file of names that holds one twice."""
+    if len(np.unique(ids)) < len(ids):
+        raise damage(path, "a name stands there twice")

@@ -17,7 +17,9 @@ from sstrain.errors import FailureError
 __all__ = ["convert_to_store"]
 
 
-def convert_to_store(source: TrainSource, folder: Path, report: Callable[[str], None]) -> None:
+def convert_to_store(
+    source: TrainSource, folder: Path, report: Callable[[str], None], overwrite: bool = False
+) -> None:
     """Read all that a source holds and write it as a store.
 
     Parameters
@@ -25,19 +27,21 @@ def convert_to_store(source: TrainSource, folder: Path, report: Callable[[str], 
     source : TrainSource
         Of what is fitted to training rows, only the hashing of features is done.
     folder : Path
-        The store's; there must be none of that name.
+        The store's.
     report : callable
         Takes notes for a person to read.
+    overwrite : bool
+        Whether a folder that is there goes when the store is whole; if not, there must be none.
 
     Raises
     ------
     UserError
         As `read_source`.
     FailureError
-        If the disk does not take it; then there is no such folder.
+        If the disk does not take it; then there is no such folder, or the old one.
     """
     try:
-        with placing_folder(folder) as partial:
+        with placing_folder(folder, overwrite) as partial:
             raw = read_source(source, training_options(source), report, InFolder(partial))
             os.rename(partial / "rows-0", partial / ROWS)
             _describe(partial, raw)

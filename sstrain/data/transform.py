@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from sstrain import kernels
 from sstrain.data.vocabulary import Vocabulary
+from sstrain.errors import UserError
 
 __all__ = ["Transform"]
 
@@ -17,13 +18,13 @@ class Transform:
 
     Attributes
     ----------
-    shift, scale : float32 arrays of shape [D]
+    shift, scale : float64 arrays of shape [D]
     to_unit_norm : bool
         Whether each row is then divided by its Euclidean norm.
     """
 
-    shift: NDArray[np.float32]
-    scale: NDArray[np.float32]
+    shift: NDArray[np.float64]
+    scale: NDArray[np.float64]
     to_unit_norm: bool
 
     @classmethod
@@ -41,7 +42,7 @@ class Transform:
         for name, (center, divisor) in scales.items():
             shift[vocabulary.feature_ids[name]] = center
             scale[vocabulary.feature_ids[name]] = 1 / divisor
-        return cls(shift.astype(np.float32), scale.astype(np.float32), to_unit_norm)
+        return cls(shift, scale, to_unit_norm)
 
     def apply(
         self,
@@ -49,5 +50,16 @@ class Transform:
         indices: NDArray[np.int32],
         values: NDArray[np.float32],
     ) -> None:
-        """Change the values of CSR rows in place."""
+        """Change the values of CSR rows in place.
+
+        Raises
+        ------
+        UserError
+            If one is then too large for a float32.
+        """
         kernels.transform_rows(indptr, indices, values, self.shift, self.scale, self.to_unit_norm)
+        if not np.isfinite(values).all():
+            raise UserError(
+                "data.train: a value is too large once it is scaled; found more than 3.4e38; "
+                "expected smaller values, or neither tf_idf nor numeric_scale"
+            )

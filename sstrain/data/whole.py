@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sstrain.data import TrainSource
-from sstrain.data.cache import scratch
+from sstrain.data.cache import cache_folder, scratch
 from sstrain.data.dataset import Dataset
 from sstrain.data.encoding import encoded
 from sstrain.data.fitting import fit_vocabulary
@@ -49,7 +49,7 @@ def whole_source(source: TrainSource, report: Report) -> Iterator[tuple[Dataset,
         vocabulary = fit_vocabulary(raw, every_row, source)
         if vocabulary.num_classes == 0:
             raise UserError(f"{source.path[0]}: no class; {_no_class(source)}")
-        parts = encoded(raw, every_row, vocabulary, raw.predicts_tokens)
+        parts = encoded(raw, every_row, vocabulary, skip_unknown=True)
         yield storage.dataset("whole", parts), vocabulary
 
 
@@ -65,4 +65,7 @@ def _storage() -> Iterator[Storage]:
         with scratch() as storage:
             yield storage
     except OSError as error:
-        raise FailureError(f"temporary files: {disk_reason(error)}") from error
+        raise FailureError(
+            f"{cache_folder()}: temporary files cannot be written; {disk_reason(error)}; free "
+            "some, or set SSTRAIN_DATA_CACHE to a folder with room"
+        ) from error

@@ -10,7 +10,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sstrain.disk import disk_reason, replacing, write_text
+from sstrain.disk import disk_reason, replacing_all
 from sstrain.errors import FailureError, UserError
 
 __all__ = ["WrittenRows", "write_svmlight", "write_xc"]
@@ -94,11 +94,9 @@ def write_svmlight(
         np.arange(len(label_names)) if labels is None else labels,
         np.arange(len(feature_names)) if features is None else features,
     )
-    with _failures(path):
-        written = [] if labels is not None else [_write_names(path, "classes", label_names)]
-        written += [] if features is not None else [_write_names(path, "features", feature_names)]
-        _write(path, b"", chunks, numbers)
-    return [path, *written]
+    beside = {} if labels is not None else {"classes": label_names}
+    beside |= {} if features is not None else {"features": feature_names}
+    return _write(path, b"", chunks, numbers, beside)
 
 
 def write_xc(
@@ -125,14 +123,22 @@ def write_xc(
     """
     header = f"{num_rows} {len(feature_names)} {len(label_names)}\n"
     numbers = _Numbers(np.arange(len(label_names)), np.arange(len(feature_names)))
-    with _failures(path):
-        written = [
-            _write_names(path, what, names)
-            for what, names in (("classes", label_names), ("features", feature_names))
-            if any(name != str(number) for number, name in enumerate(names))
-        ]
-        _write(path, header.encode(), chunks, numbers, num_rows)
-    return [path, *written]
+    beside = {
+        what: names
+        for what, names in (("classes", label_names), ("features", feature_names))
+        if any(name != str(number) for number, name in enumerate(names))
+    }
+    return _write(path, header.encode(), _counted(chunks, num_rows), numbers, beside)
+
+
+def _counted(chunks: Iterable[WrittenRows], num_rows: int) -> Iterator[WrittenRows]:
+    """Yield all chunks if they hold so many rows."""
+    num_written = 0
+    for chunk in chunks:
+        yield chunk
+        num_written += chunk.num_rows
+    if num_written != num_rows:
+        raise ValueError(f"{num_written} rows for a header of {num_rows}")
 
 
 def _whole_numbers(names: Sequence[str], lowest: int, highest: int) -> NDArray[np.int64] | None:
@@ -149,31 +155,31 @@ def _whole_numbers(names: Sequence[str], lowest: int, highest: int) -> NDArray[n
     return np.array(numbers, np.int64)
 
 
-def _write_names(path: Path, what: str, names: Sequence[str]) -> Path:
-    for name in names:
-        if "\n" in name or "\r" in name:
-            raise UserError(f"{path}: a name holds a line's end; found {name[:60]!r}")
-    beside = path.with_name(f"{path.name}.{what}.txt")
-    write_text(beside, "".join(f"{name}\n" for name in names))
-    return beside
-
-
 def _write(
     path: Path,
     header: bytes,
     chunks: Iterable[WrittenRows],
     numbers: _Numbers,
-    num_rows: int | None = None,
-) -> None:
-    num_written = 0
-    with replacing(path) as temporary, _opened(temporary, path.suffix == ".gz") as file:
-        file.write(header)
-        for chunk in chunks:
-            for rows in _slices(_checked(path, chunk)):
-                file.write(_text(rows, numbers))
-            num_written += chunk.num_rows
-        if num_rows is not None and num_written != num_rows:
-            raise ValueError(f"{num_written} rows for a header of {num_rows}")
+    beside: dict[str, Sequence[str]],
+) -> list[Path]:
+    """Write the text, and names beside it; the text takes its place last. Return all files."""
+    named = [path.with_name(f"{path.name}.{what}.txt") for what in beside]
+    with _failures(path), replacing_all([*named, path]) as (*temporaries, text):
+        for temporary, names in zip(temporaries, beside.values(), strict=True):
+            temporary.write_bytes(_name_lines(path, names))
+        with _opened(text, path.suffix == ".gz") as file:
+            file.write(header)
+            for chunk in chunks:
+                for rows in _slices(_checked(path, chunk)):
+                    file.write(_text(rows, numbers))
+    return [path, *named]
+
+
+def _name_lines(path: Path, names: Sequence[str]) -> bytes:
+    for name in names:
+        if "\n" in name or "\r" in name:
+            raise UserError(f"{path}: a name holds a line's end; found {name[:60]!r}")
+    return "".join(f"{name}\n" for name in names).encode()
 
 
 @contextmanager

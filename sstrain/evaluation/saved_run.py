@@ -1,13 +1,12 @@
 """``sstrain eval``: a run's model on held-out data, over all classes."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from sstrain.data.cache import scratch
+from sstrain.data.cache import find, scratch
 from sstrain.data.files import DataFile
 from sstrain.data.loading import load_split, read_held_out
-from sstrain.data.storage import Storage
+from sstrain.data.raw import Report
 from sstrain.errors import UserError
 from sstrain.evaluation.exact import evaluate
 from sstrain.evaluation.multilabel import ROW_FIGURES
@@ -20,12 +19,18 @@ if TYPE_CHECKING:
 
 __all__ = ["as_table", "evaluate_run"]
 
+_HeldOut = Literal["test", "validation"]
+#: The first of these that a run has is scored.
+_HELD_OUT: tuple[_HeldOut, ...] = ("test", "validation")
+#: What makes an example's ids, and values, those of a vocabulary.
+_NAMES = ("classes", "features", "fitted")
+
 
 def evaluate_run(
     path: Path,
     data: Path | None,
     checkpoint: str | int | None,
-    report: Callable[[str], None],
+    report: Report,
     use_cache: bool = True,
 ) -> dict[str, Any]:
     """Score a run's model and return the figures, ``split`` first.
@@ -42,7 +47,8 @@ def evaluate_run(
     report : callable
         Takes lines for a person to read.
     use_cache : bool
-        Whether what is read is kept in files for the time being, and not in memory.
+        Whether the run's cache of data is used, and what is read is kept in files for the time
+        being, and not in memory.
 
     Raises
     ------
@@ -50,8 +56,11 @@ def evaluate_run(
         If there is nothing to score.
     """
     saved = load_model(path, checkpoint, report)
-    with scratch(use_cache) as storage:
-        split, dataset = _held_out(saved, path, data, report, storage)
+    if data is not None:
+        split, dataset = "data", _read_data(saved, data, report, use_cache)
+    else:
+        split = _held_out_split(saved, path)
+        dataset = _read_split(saved, split, report, use_cache)
     with bar(dataset.num_examples, "evaluating", "ex") as advance:
         scored = evaluate(
             saved.model,
@@ -64,27 +73,56 @@ def evaluate_run(
     return {"split": split, "checkpoint": saved.step, **scored}
 
 
-def _held_out(
-    saved: SavedModel,
-    path: Path,
-    data: Path | None,
-    report: Callable[[str], None],
-    storage: Storage,
-) -> "tuple[str, Dataset]":
-    config, vocabulary = saved.config, saved.vocabulary
-    if data is not None:
-        source = config.data.train
-        return "data", read_held_out(source, vocabulary, report, storage, [str(data)])
-    for split in ("test", "validation"):
-        files: list[DataFile] = []
-        dataset = load_split(config.data, vocabulary, split, report, storage, files.append)
-        if dataset is not None:
-            if isinstance(getattr(config.data, split), float):
-                _check_unchanged(saved, split, files)
-            return split, dataset
+def _held_out_split(saved: SavedModel, path: Path) -> _HeldOut:
+    for split in _HELD_OUT:
+        if getattr(saved.config.data, split) is not None:
+            return split
     raise UserError(
         f"{path}: the run has neither a test nor a validation split; give a file with --data"
     )
+
+
+def _read_data(saved: SavedModel, data: Path, report: Report, use_cache: bool) -> "Dataset":
+    source = saved.config.data.train
+    with scratch(use_cache) as storage:
+        return read_held_out(source, saved.vocabulary, report, storage, [str(data)])
+
+
+def _read_split(saved: SavedModel, split: _HeldOut, report: Report, use_cache: bool) -> "Dataset":
+    is_share = isinstance(getattr(saved.config.data, split), float)
+    if is_share and use_cache and (cached := _cached_split(saved, split, report)) is not None:
+        return cached
+    files: list[DataFile] = []
+    with scratch(use_cache) as storage:
+        dataset = load_split(
+            saved.config.data, saved.vocabulary, split, report, storage, files.append
+        )
+    assert dataset is not None
+    if is_share:
+        _check_unchanged(saved, split, files)
+    return dataset
+
+
+def _cached_split(saved: SavedModel, split: _HeldOut, report: Report) -> "Dataset | None":
+    """Return a share of the training lines as training cached it: the whole file is not parsed."""
+    others = tuple(f"{name}: " for name in ("train", *_HELD_OUT) if name != split)
+
+    def note(line: str) -> None:
+        if not line.startswith(others):
+            report(line)
+
+    data, vocabulary = saved.config.data, saved.vocabulary
+    try:
+        splits = find(data, note)
+    except UserError:
+        return None  # of a file that this split may not need; if it does, reading it tells
+    if splits is None or any(
+        getattr(splits.vocabulary, name) != getattr(vocabulary, name) for name in _NAMES
+    ):
+        return None
+    paths = data.train.files()
+    _check_unchanged(saved, split, [file for file in splits.files if file.path in paths])
+    return splits.by_name()[split]
 
 
 def _check_unchanged(saved: SavedModel, split: str, files: list[DataFile]) -> None:

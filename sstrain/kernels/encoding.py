@@ -142,8 +142,8 @@ def transform_rows(
     indptr: NDArray[np.int64],
     indices: NDArray[np.int32],
     values: NDArray[np.float32],
-    shift: NDArray[np.float32],
-    scale: NDArray[np.float32],
+    shift: NDArray[np.float64],
+    scale: NDArray[np.float64],
     to_unit_norm: bool,
 ) -> None:
     """Turn each value v into ``(v - shift) * scale``; then divide rows by their norm, if asked.
@@ -152,7 +152,7 @@ def transform_rows(
     ----------
     indptr, indices, values : arrays
         CSR rows; the values are written over.
-    shift, scale : float32 arrays of shape [D]
+    shift, scale : float64 arrays of shape [D]
     to_unit_norm : bool
         A row of zeros stays as it is.
     """
@@ -160,9 +160,8 @@ def transform_rows(
         squares = 0.0
         for entry in range(indptr[row], indptr[row + 1]):
             feature = indices[entry]
-            values[entry] = (values[entry] - shift[feature]) * scale[feature]
-            squares += np.float64(values[entry]) ** 2
-        if to_unit_norm and squares > 0:
-            factor = 1 / np.sqrt(squares)
-            for entry in range(indptr[row], indptr[row + 1]):
-                values[entry] = np.float32(np.float64(values[entry]) * factor)
+            squares += ((values[entry] - shift[feature]) * scale[feature]) ** 2
+        factor = 1 / np.sqrt(squares) if to_unit_norm and squares > 0 else 1.0
+        for entry in range(indptr[row], indptr[row + 1]):
+            feature = indices[entry]
+            values[entry] = (values[entry] - shift[feature]) * scale[feature] * factor

@@ -6,14 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sstrain.kernels._jit import inline, kernel
+from sstrain.kernels.counter import mix
 
 __all__ = ["NameArrays", "hash_names", "hash_numbers", "number_names", "renumber_names"]
 
 _OFFSET = np.uint64(0xCBF29CE484222325)
 _PRIME = np.uint64(0x100000001B3)
-_MULTIPLIER_1 = np.uint64(0xBF58476D1CE4E5B9)
-_MULTIPLIER_2 = np.uint64(0x94D049BB133111EB)
-_30, _27, _31 = np.uint64(30), np.uint64(27), np.uint64(31)
 
 
 class NameArrays(NamedTuple):
@@ -23,13 +21,7 @@ class NameArrays(NamedTuple):
     ends: NDArray[np.int64]  # [P + 1], where each ends; ends[0] = 0
     hashes: NDArray[np.uint64]  # [P]
     table: NDArray[np.int32]  # [2 P], ids by hash, -1 where free; a power of two
-
-
-@inline
-def _mixed(bits: np.uint64) -> np.uint64:
-    bits = (bits ^ (bits >> _30)) * _MULTIPLIER_1
-    bits = (bits ^ (bits >> _27)) * _MULTIPLIER_2
-    return np.uint64(bits ^ (bits >> _31))
+    seed: int  # of the hashes: if it is secret, no names can be made up that fall into one place
 
 
 @inline
@@ -41,7 +33,7 @@ def hash_bytes(text: NDArray[np.uint8], start: int, end: int, seed: np.uint64) -
     bits = _OFFSET ^ seed
     for position in range(start, end):
         bits = (bits ^ np.uint64(text[position])) * _PRIME
-    return _mixed(bits)
+    return mix(bits)
 
 
 @inline
@@ -97,7 +89,7 @@ def number_names(
     """
     for i in range(position, len(starts)):
         start, end = starts[i], ends[i]
-        bits = hash_bytes(text, start, end, np.uint64(0))
+        bits = hash_bytes(text, start, end, np.uint64(names.seed))
         slot = _find(names, text, start, end, bits)
         if names.table[slot] < 0:
             first = names.ends[num_names]
@@ -142,5 +134,5 @@ def hash_names(
 def hash_numbers(numbers: NDArray[np.int64], bits: int, buckets: NDArray[np.int64]) -> None:
     """Write for each number the highest ``bits`` bits of its hash."""
     for i in range(len(numbers)):
-        hashed = _mixed((np.uint64(numbers[i]) ^ _OFFSET) * _PRIME)
+        hashed = mix((np.uint64(numbers[i]) ^ _OFFSET) * _PRIME)
         buckets[i] = np.int64(hashed >> np.uint64(64 - bits))

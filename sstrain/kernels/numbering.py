@@ -7,16 +7,34 @@ from sstrain.kernels._jit import inline, kernel
 
 __all__ = ["number_keys", "renumber"]
 
-# 2^64 divided by the golden ratio: multiplying by it spreads runs of neighbours (Knuth).
-_SPREAD = np.uint64(0x9E3779B97F4A7C15)
-_32 = np.uint64(32)
+_ONE = np.uint64(1)
 
 
 @inline
-def _find(keys: NDArray[np.int64], table: NDArray[np.int32], key: int) -> int:
+def _hash(seed: int, table: NDArray[np.int32]) -> tuple[np.uint64, np.uint64]:
+    """Return what keys are multiplied by, and by how many bits the product is shifted to a slot.
+
+    Multiply-shift: two keys meet in one of C slots with a probability of at most 2 / C, whatever
+    they are, if the odd multiplier is random (Dietzfelbinger and others 1997, "A reliable
+    randomized algorithm for the closest-pair problem").
+    """
+    shift = np.uint64(64)
+    while _ONE << (np.uint64(64) - shift) < np.uint64(len(table)):
+        shift -= _ONE
+    return (np.uint64(seed) << _ONE) | _ONE, shift
+
+
+@inline
+def _find(
+    keys: NDArray[np.int64],
+    table: NDArray[np.int32],
+    hashing: tuple[np.uint64, np.uint64],
+    key: int,
+) -> int:
     """Return the slot of the table that holds the key's id, or the free one where it belongs."""
     mask = len(table) - 1
-    slot = int(np.int64((np.uint64(key) * _SPREAD) >> _32) & mask)
+    multiplier, shift = hashing
+    slot = int(np.int64((np.uint64(key) * multiplier) >> shift))
     while table[slot] >= 0 and keys[table[slot]] != key:
         slot = (slot + 1) & mask
     return slot
@@ -29,6 +47,7 @@ def number_keys(
     keys: NDArray[np.int64],
     num_keys: int,
     table: NDArray[np.int32],
+    seed: int,
     ids: NDArray[np.int32],
 ) -> tuple[int, int]:
     """Give each key an id, in the order of first sight, until the table is half full.
@@ -44,6 +63,8 @@ def number_keys(
         How many there are.
     table : int32 array of shape [C]
         Ids by the hash of their keys, -1 where free; C is a power of two, at most 2^32.
+    seed : int
+        Of the hash: if it is secret, no keys can be made up that all fall into one place.
     ids : int32 array of shape [N]
         Filled in place.
 
@@ -52,9 +73,10 @@ def number_keys(
     position, num_keys : int
         The first key that has no id yet (N at the end), and how many distinct ones there are.
     """
+    hashing = _hash(seed, table)
     for position in range(start, len(new_keys)):
         key = new_keys[position]
-        slot = _find(keys, table, key)
+        slot = _find(keys, table, hashing, key)
         if table[slot] < 0:
             if num_keys == len(keys):
                 return position, num_keys
@@ -66,7 +88,8 @@ def number_keys(
 
 
 @kernel
-def renumber(keys: NDArray[np.int64], num_keys: int, table: NDArray[np.int32]) -> None:
+def renumber(keys: NDArray[np.int64], num_keys: int, table: NDArray[np.int32], seed: int) -> None:
     """Fill an empty table, all -1, with the ids of distinct keys."""
+    hashing = _hash(seed, table)
     for number in range(num_keys):
-        table[_find(keys, table, keys[number])] = number
+        table[_find(keys, table, hashing, keys[number])] = number

@@ -34,7 +34,13 @@ class LossWatch:
         self.recent: list[float] = []
 
     def take(self, engine: "Engine", rate: float, loss: float) -> None:
-        """Take in a step's loss; raise `DivergedError` if the recent mean is above the limit."""
+        """Take in a step's loss, the mean by the weights of its examples.
+
+        Raises
+        ------
+        DivergedError
+            If the recent mean is above the limit.
+        """
         self.recent = [*self.recent[-_WINDOW + 1 :], loss]
         mean = sum(self.recent) / len(self.recent)
         factor = _FACTOR if len(self.recent) == _WINDOW else _EARLY_FACTOR

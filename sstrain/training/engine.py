@@ -123,13 +123,15 @@ class Engine:
             raise bad_loss(self, rate, self._place(int(batch.example_ids[first])))
         if outcome.bad_weights:
             raise bad_weights(self, rate)
-        loss = float(np.dot(outcome.losses, batch.weights)) / batch.size
-        self._watch.take(self, rate, loss)
+        weighted = float(np.dot(outcome.losses, batch.weights))
+        # Heavy examples are no bad ones: what is watched is the loss of a unit of weight.
+        if weight := float(batch.weights.sum()):
+            self._watch.take(self, rate, weighted / weight)
         self.done += 1
         self.examples += batch.size
         self.candidates_scored += outcome.candidates_scored
         self._decay(rate)
-        return loss
+        return weighted / batch.size
 
     def _place(self, example: int) -> str:
         rows = self.dataset.rows

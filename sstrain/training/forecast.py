@@ -55,7 +55,7 @@ def _buffers(config: "Config", num_classes: int, datasets: "list[Dataset]") -> i
     if config.sampler is None:
         return 4 * batch * num_classes + evaluation
     train = datasets[0]
-    row_entries = len(train.indices) / max(train.num_examples, 1)
+    row_entries = len(train.indices) / max(train.num_rows, 1)
     width = config.sampler.num_samples
     if config.sampler.share == "batch":
         step = 4 * width * (batch * row_entries + 2 * batch)

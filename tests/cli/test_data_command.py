@@ -2,10 +2,14 @@
 
 import gzip
 import json
+import resource
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
-from commands import sequence_text, sstrain, svmlight_text
+from commands import COMMAND, ENVIRONMENT, sequence_text, sstrain, svmlight_text
 from sources import written
 
 from sstrain.cli import main
@@ -162,3 +166,80 @@ def test_convert_from_standard_input(tmp_path: Path) -> None:
     replaced = sstrain(*arguments, "--overwrite", folder=tmp_path, stdin="7 7:0.5\n")
     assert replaced.returncode == 0
     assert gzip.decompress((tmp_path / "out.svm.gz").read_bytes()) == b"7 7:0.5\n"
+
+
+def test_standard_input_that_is_closed(tmp_path: Path) -> None:
+    command = [*COMMAND, "data", "info", "-", "--format", "svmlight"]
+    shell = ["sh", "-c", '"$@" <&-', "sh", *command]
+    done = subprocess.run(
+        shell, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "-: cannot be read; it is closed\n"
+
+
+@pytest.mark.parametrize("command", ["info", "convert"])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_leaves_no_temporary_file(
+    number: int, code: int, command: str, tmp_path: Path
+) -> None:
+    target = ["store"] if command == "convert" else []
+    arguments = ["data", command, "-", *target, "--format", "svmlight"]
+    process = subprocess.Popen(
+        [*COMMAND, *arguments],
+        cwd=tmp_path,
+        env={**ENVIRONMENT, "SSTRAIN_DATA_CACHE": str(tmp_path / "cache")},
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    folder = tmp_path / "cache" if command == "info" else tmp_path
+    end = time.monotonic() + 60
+    while not any(folder.glob(".*")) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert any(folder.glob(".*"))
+    process.send_signal(number)
+    # Not communicate(), which ends its input: it ends though more may come.
+    assert process.wait(timeout=30) == code
+    process.stdin.close()
+    assert process.stderr is not None
+    assert process.stderr.read().strip() == ""
+    assert not any(folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "most_bytes"),
+    [
+        (["info"], 10_000),
+        (["convert", "store"], 10_000),
+        (["convert", "out.svm"], 10_000),
+        (["convert", "out.svm"], 40_000),  # room for the temporary files, none for the text
+        (["convert", "out.xc"], 40_000),
+    ],
+)
+def test_a_full_disk_ends_with_1_and_leaves_nothing(
+    arguments: list[str], most_bytes: int, tmp_path: Path
+) -> None:
+    (tmp_path / "data.svm").write_text(svmlight_text(3000, 2000, 5000, seed=1))
+    command, *target = arguments
+
+    def limit_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+
+    done = subprocess.run(
+        [*COMMAND, "data", command, "data.svm", *target, "--format", "svmlight"],
+        cwd=tmp_path,
+        env={**ENVIRONMENT, "SSTRAIN_DATA_CACHE": str(tmp_path / "cache")},
+        preexec_fn=limit_files,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
+    assert "cannot be written" in done.stderr
+    assert "the file would be larger than is allowed here" in done.stderr
+    named = target[0] if target == ["store"] or most_bytes == 40_000 else f"{tmp_path}/cache"
+    assert done.stderr.startswith(f"{named}: ")
+    assert {path.name for path in tmp_path.rglob("*")} - {"cache"} == {"data.svm"}

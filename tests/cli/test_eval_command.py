@@ -15,6 +15,7 @@ from reference import metrics as reference
 from safetensors.numpy import load_file
 
 from sstrain.cli import main
+from sstrain.evaluation import saved_run
 
 FIGURES = {"num_examples", "log_loss", "perplexity", "top_1", "top_5", "mrr", "ece"}
 
@@ -292,3 +293,37 @@ def test_mistakes(
     out, err = capsys.readouterr()
     assert out == ""
     assert message in err
+
+
+def test_a_share_is_taken_from_the_cache_of_training(
+    sequence_run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = evaluated(capsys, sequence_run, "--no-cache")
+
+    def refuse(*arguments: object) -> None:
+        raise AssertionError("the training file was parsed")
+
+    monkeypatch.setattr(saved_run, "load_split", refuse)
+    assert evaluated(capsys, sequence_run) == read
+    monkeypatch.undo()
+    notes = lines_of_stderr(sequence_run, capsys)
+    assert any(line.startswith("data from ") for line in notes)
+    assert not any(line.startswith("train: ") for line in notes)
+
+
+def lines_of_stderr(run: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    assert main(["eval", str(run)]) == 0
+    return capsys.readouterr().err.splitlines()
+
+
+def test_a_cache_with_another_vocabulary_is_not_used(
+    sequence_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(sequence_run, run, symlinks=True)
+    classes = (run / "classes.txt").read_text().splitlines()
+    renamed = [f"{classes[0]}x", *classes[1:]]
+    (run / "classes.txt").write_text("".join(f"{name}\n" for name in renamed))
+    found, plain = evaluated(capsys, run), evaluated(capsys, run, "--no-cache")
+    assert found == plain
+    assert found["num_skipped"] > evaluated(capsys, sequence_run)["num_skipped"]

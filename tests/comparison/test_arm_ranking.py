@@ -5,7 +5,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from constructed_records import EXACT, HARDNESS, LINE_COUNTS, arm, diverged, finished
+from constructed_records import EXACT, HARDNESS, LINE_COUNTS, LINES, arm, diverged, finished
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,7 +32,7 @@ def records(num_seeds: int = 3) -> list[CellRecord]:
 
 
 def test_arms_are_ranked_by_their_mean() -> None:
-    ranking = rank(records()[::-1], LINE_COUNTS)
+    ranking = rank(records()[::-1], *LINES)
     assert [row.arm for row in ranking.rows] == [EXACT, A, B, C]
     best, second = ranking.rows[:2]
     assert best.log_loss == pytest.approx(4.011)
@@ -48,7 +48,7 @@ def test_arms_are_ranked_by_their_mean() -> None:
 
 
 def test_intervals_are_hsus() -> None:
-    ranking = rank(records(), LINE_COUNTS)
+    ranking = rank(records(), *LINES)
     table = np.array(list(LOSSES.values()))
     residuals = table - table.mean(axis=1, keepdims=True)
     residuals -= residuals.mean(axis=0)
@@ -67,7 +67,7 @@ def test_intervals_are_hsus() -> None:
 
 
 def test_the_lines_error_is_the_bootstraps_and_paired() -> None:
-    ranking = rank(records(), LINE_COUNTS)
+    ranking = rank(records(), *LINES)
     level = HARDNESS - (HARDNESS * LINE_COUNTS).sum() / LINE_COUNTS.sum()
     alone = bootstrap_log_losses((level * LINE_COUNTS)[np.newaxis], LINE_COUNTS)[:, 0]
     for row in ranking.rows:
@@ -87,7 +87,7 @@ def test_both_errors_add_in_squares() -> None:
         finished(r.arm, r.seed, r.results["log_loss"], lines=odd if r.arm == A else None)
         for r in records()
     ]
-    ranking = rank(some, LINE_COUNTS)
+    ranking = rank(some, *LINES)
     assert ranking.errors is not None
     assert ranking.sigma is not None
     assert ranking.d is not None
@@ -102,7 +102,7 @@ def test_both_errors_add_in_squares() -> None:
 
 
 def test_one_seed_leaves_the_lines_error_alone() -> None:
-    ranking = rank(records(num_seeds=1), LINE_COUNTS)
+    ranking = rank(records(num_seeds=1), *LINES)
     assert (ranking.sigma, ranking.df) == (None, None)
     # The normal law's, for three comparisons.
     assert ranking.d == pytest.approx(2.06, abs=0.005)
@@ -116,7 +116,7 @@ def test_one_seed_leaves_the_lines_error_alone() -> None:
 def test_missing_cells_are_fitted_and_told() -> None:
     some = [r for r in records() if not (r.arm == A and r.seed == 3)]
     some += [diverged(A, 3), *(diverged(arm("uniform", 1), seed) for seed in (1, 2, 3))]
-    ranking = rank(some, LINE_COUNTS)
+    ranking = rank(some, *LINES)
     row, last = ranking.rows[1], ranking.rows[-1]
     others = np.array([losses for other, losses in LOSSES.items() if other != A]).mean(axis=0)
     # What the others' third seed was above the mean of their first two.
@@ -133,13 +133,13 @@ def test_missing_cells_are_fitted_and_told() -> None:
 
 
 def test_seeds_that_link_no_arms_are_told() -> None:
-    ranking = rank([finished(A, 1, 4.0), finished(A, 2, 4.1), finished(B, 3, 4.2)], LINE_COUNTS)
+    ranking = rank([finished(A, 1, 4.0), finished(A, 2, 4.1), finished(B, 3, 4.2)], *LINES)
     assert ranking.notes[0].startswith("Cells that failed leave no seeds that link")
     assert [row.log_loss for row in ranking.rows] == [pytest.approx(4.05), pytest.approx(4.2)]
 
 
 def test_nothing_finished() -> None:
-    ranking = rank([diverged(A, 1), diverged(B, 1)], LINE_COUNTS)
+    ranking = rank([diverged(A, 1), diverged(B, 1)], *LINES)
     assert [row.log_loss for row in ranking.rows] == [None, None]
     assert ranking.notes == ["No cell finished."]
     assert ranking.finished == []
@@ -148,7 +148,7 @@ def test_nothing_finished() -> None:
 
 
 def test_one_arm_has_no_difference() -> None:
-    (row,) = rank([finished(A, 1, 4.0), finished(A, 2, 4.1)], LINE_COUNTS).rows
+    (row,) = rank([finished(A, 1, 4.0), finished(A, 2, 4.1)], *LINES).rows
     assert row.log_loss == pytest.approx(4.05)
     assert row.line_error is not None
     assert (row.difference, row.low, row.high, row.low_both) == (None, None, None, None)
@@ -156,7 +156,7 @@ def test_one_arm_has_no_difference() -> None:
 
 def test_arms_that_vary_more_are_told() -> None:
     far = [finished(arm("uniform", 1), seed, 6 + 0.5 * seed**2) for seed in (1, 2, 3)]
-    ranking = rank([*records(), *far], LINE_COUNTS)
+    ranking = rank([*records(), *far], *LINES)
     assert ranking.contenders == [EXACT, A, B, C]
     assert ranking.df == 6
     assert len(ranking.notes) == 1
@@ -164,7 +164,7 @@ def test_arms_that_vary_more_are_told() -> None:
 
 
 def test_the_table_is_aligned_and_marks_the_reference() -> None:
-    lines = as_table(rank(records(), LINE_COUNTS)).splitlines()
+    lines = as_table(rank(records(), *LINES)).splitlines()
     assert lines[0].split()[:4] == ["setting", "seeds", "log-loss", "spread"]
     assert lines[1].split()[:5] == ["1", "exact", "*", "3/3", "4.0110"]
     assert lines[2].split()[:6] == ["2", "unigram,", "K", "=", "64", "3/3"]
@@ -174,7 +174,7 @@ def test_the_table_is_aligned_and_marks_the_reference() -> None:
 
 
 def test_the_values_are_json() -> None:
-    values = json.loads(json.dumps(as_dict(rank(records(), LINE_COUNTS)), allow_nan=False))
+    values = json.loads(json.dumps(as_dict(rank(records(), *LINES)), allow_nan=False))
     first, second = values["rows"][:2]
     assert (first["objective"], first["sampler"], first["num_samples"]) == ("exact", "", None)
     assert (second["sampler"], second["num_samples"]) == ("unigram", 64)
@@ -186,15 +186,15 @@ def test_the_values_are_json() -> None:
 @settings(max_examples=20, deadline=None)
 @given(st.permutations(range(12)), st.floats(0, 2))
 def test_order_does_not_matter_and_a_constant_only_shifts(order: list[int], add: float) -> None:
-    plain, given_cells = rank(records(), LINE_COUNTS), records()
+    plain, given_cells = rank(records(), *LINES), records()
     shifted = rank(
         [
             finished(r.arm, r.seed, r.results["log_loss"] + add, cpu_seconds=10.0 * r.seed)
             for r in (given_cells[i] for i in order)
         ],
-        LINE_COUNTS,
+        *LINES,
     )
-    assert rank([given_cells[i] for i in order], LINE_COUNTS) == plain
+    assert rank([given_cells[i] for i in order], *LINES) == plain
     for row, other in zip(plain.rows, shifted.rows, strict=True):
         assert row.log_loss is not None
         assert other.arm == row.arm
@@ -221,7 +221,7 @@ def test_intervals_with_both_errors_hold_over_seeds_and_lines() -> None:
                 losses = (per_line[place] + own[place]) * counts
                 results = {"log_loss": losses.sum() / counts.sum()}
                 some.append(CellRecord(arm_, seed, "finished", results=results, line_losses=losses))
-        rows = {row.arm: row for row in rank(some, counts).rows}
+        rows = {row.arm: row for row in rank(some, counts, int(counts.sum())).rows}
         both = np.array([(rows[a].low_both, rows[a].high_both) for a in arms], dtype=float)
         held += bool(np.all((both[:, 0] <= apart) & (apart <= both[:, 1])))
     assert held / 400 >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / 400)

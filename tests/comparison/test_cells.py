@@ -1,5 +1,6 @@
 """Cells: the grid, the budget, a cell beside `sstrain train`, what is kept of it."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from commands import sequence_text
 
 from sstrain.comparison.cell import CellRunner, validation_lines
+from sstrain.comparison.compare import compare
 from sstrain.comparison.folder import ComparisonFolder
 from sstrain.comparison.grid import cells, total_steps
 from sstrain.comparison.records import Arm
@@ -182,3 +184,23 @@ def test_lines_without_a_known_label_are_left_out(comparison: Comparison) -> Non
     assert counts.sum() == (~first).sum()
     assert len(counts) == len(np.unique(validation.lines)) - 1
     assert (np.bincount(places[~first]) == counts).all()
+
+
+def test_examples_are_counted_whatever_they_weigh(tmp_path: Path) -> None:
+    lines = "".join(f"{label} 0.001 |w {label}\n" for label in "abc" * 40) + "a 0 |w a\n" * 30
+    (tmp_path / "words.txt").write_text(lines)
+    (tmp_path / "compare.yaml").write_text(
+        "output: out\n"
+        "base: {data: {train: {path: words.txt, format: vw}, validation: 0.3}}\n"
+        "samplers: [{type: uniform}]\n"
+        "num_samples: [2]\nseeds: [1]\nbudget: {epochs: 1}\ndiagnostics: off\n"
+    )
+    comparison = load_comparison(tmp_path / "compare.yaml")
+    folder = compare(comparison, resume=False, overwrite=False, report=lambda line: None).folder
+    summary = json.loads(folder.summary.read_text())
+    validation = loaded(comparison).validation
+    assert validation is not None
+    count = np.count_nonzero(validation.weights)
+    assert 10 < count < validation.num_examples
+    assert summary["data"]["validation_examples"] == count
+    assert summary["ranking"]["examples"] == count

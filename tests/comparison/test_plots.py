@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from constructed_records import EXACT, LINE_COUNTS, arm, diverged
+from constructed_records import EXACT, LINES, arm, diverged
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
@@ -58,7 +58,7 @@ def drawn(
 
 
 def all_drawn(monkeypatch: pytest.MonkeyPatch, records: Sequence[CellRecord]) -> list[Figure]:
-    ranking = rank(records, LINE_COUNTS)
+    ranking = rank(records, *LINES)
     draws = [
         (curve_plots, lambda: curve_plots.draw_curves(records)),
         (diagnostic_plots, lambda: diagnostic_plots.draw_bias_and_variance(records)),
@@ -215,7 +215,7 @@ def test_the_pareto_picture_names_far_off_arms_and_draws_the_front(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     records = comparison()
-    ranking = rank(records, LINE_COUNTS)
+    ranking = rank(records, *LINES)
     figure = drawn(monkeypatch, ranking_plots, lambda: ranking_plots.draw_pareto(records, ranking))
     assert figure is not None
     (axes,) = figure.axes
@@ -229,7 +229,7 @@ def test_the_pareto_picture_names_far_off_arms_and_draws_the_front(
 
 
 def test_the_ranking_shows_every_arm_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    ranking = rank(comparison(), LINE_COUNTS)
+    ranking = rank(comparison(), *LINES)
     figure = drawn(monkeypatch, ranking_plots, lambda: ranking_plots.draw_ranking(ranking))
     assert figure is not None
     axes = figure.axes[0]
@@ -253,7 +253,7 @@ def test_styles_tell_samplers_and_objectives_apart() -> None:
 
 @pytest.mark.filterwarnings("error")
 def test_every_plot_is_a_png(tmp_path: Path, records: list[CellRecord]) -> None:
-    plots = write_plots(tmp_path, records, rank(records, LINE_COUNTS))
+    plots = write_plots(tmp_path, records, rank(records, *LINES))
     names = ["ranking", "curves", "pareto", "bias_variance"]
     if len({record.arm for record in records}) == 1:  # nothing to rank, and no reference
         names = ["curves", "pareto"]
@@ -267,26 +267,26 @@ def test_every_plot_is_a_png(tmp_path: Path, records: list[CellRecord]) -> None:
 @pytest.mark.filterwarnings("error")
 def test_no_time_at_all_has_its_place(tmp_path: Path) -> None:
     records = [replace(c, results={**c.results, "cpu_seconds": 0.0}) for c in comparison()]
-    assert "pareto" in write_plots(tmp_path, records, rank(records, LINE_COUNTS))
+    assert "pareto" in write_plots(tmp_path, records, rank(records, *LINES))
 
 
 def test_what_was_not_measured_is_not_drawn_and_an_old_plot_goes(tmp_path: Path) -> None:
     (tmp_path / "bias_variance.png").write_text("old")
     (tmp_path / "curves.png").write_text("old")
     failed = [diverged(arm("uniform"), 1)]
-    assert write_plots(tmp_path, failed, rank(failed, LINE_COUNTS)) == {}
+    assert write_plots(tmp_path, failed, rank(failed, *LINES)) == {}
     assert list(tmp_path.iterdir()) == []
     records = comparison(measured=False)
-    assert "bias_variance" not in write_plots(tmp_path, records, rank(records, LINE_COUNTS))
+    assert "bias_variance" not in write_plots(tmp_path, records, rank(records, *LINES))
 
 
 def test_drawing_needs_neither_a_display_nor_pyplot(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from sstrain.comparison import plots, ranking; "
         "assert 'matplotlib' not in sys.modules; "
-        "from measured_records import *; from constructed_records import LINE_COUNTS; "
+        "from measured_records import *; from constructed_records import LINES; "
         "records = comparison(); "
-        "plots.write_plots(Path(sys.argv[1]), records, ranking.rank(records, LINE_COUNTS)); "
+        "plots.write_plots(Path(sys.argv[1]), records, ranking.rank(records, *LINES)); "
         "assert 'matplotlib' in sys.modules; sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     path = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r}); "
@@ -295,6 +295,6 @@ def test_drawing_needs_neither_a_display_nor_pyplot(tmp_path: Path) -> None:
 
 def test_a_plot_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     records = comparison()
-    ranking = rank(records, LINE_COUNTS)
+    ranking = rank(records, *LINES)
     with pytest.raises(OSError, match="No such file"):
         write_plots(tmp_path / "missing", records, ranking)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from constructed_records import EXACT, LINE_COUNTS, arm, diverged, finished
+from constructed_records import EXACT, LINES, arm, diverged, finished
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -39,7 +39,7 @@ def cells(
 def recommended(
     records: Sequence[CellRecord], tolerance: float = 0.01, budget: str = "epochs"
 ) -> Recommendation:
-    found = recommend(rank(records, LINE_COUNTS), records, tolerance, budget)
+    found = recommend(rank(records, *LINES), records, tolerance, budget)
     json.dumps(asdict(found), allow_nan=False)
     assert found.sentence.endswith(".")
     assert found.sentence.count(". ") == 0

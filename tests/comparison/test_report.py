@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from constructed_records import EXACT, LINE_COUNTS, arm
+from constructed_records import EXACT, LINES, arm
 from measured_records import cell, comparison, figure
 
 from sstrain.comparison.markup import Table, interval, number, short_count, with_interval
@@ -87,7 +87,7 @@ class Strict(HTMLParser):
 def written(
     folder: Path, records: list[CellRecord], sentence: str = "Use it.", **summary: Any
 ) -> Element:
-    ranking = rank(records, LINE_COUNTS)
+    ranking = rank(records, *LINES)
     plots = write_plots(folder, records, ranking)
     path = folder / "report.html"
     whole = {**SUMMARY, "slopes": slopes(records), **summary}

@@ -6,6 +6,7 @@ import pytest
 from sstrain.config import Config, load, notes, resolved_yaml
 from sstrain.data.formats.sequence import Sequence
 from sstrain.data.formats.svmlight import Svmlight
+from sstrain.errors import UserError
 
 
 def loaded(folder: Path, text: str, *overrides: str) -> Config:
@@ -151,3 +152,13 @@ def test_an_evaluation_that_never_happens_is_noted(tmp_path: Path) -> None:
         "evaluation.every: 100 steps has no use without a validation split; give data.validation"
     ]
     assert notes(loaded(tmp_path, text, "data.validation=0.1")) == []
+
+
+@pytest.mark.parametrize("form", ["", ", format: auto"])
+def test_standard_input_is_no_file_of_a_folder(tmp_path: Path, form: str) -> None:
+    with pytest.raises(UserError) as caught:
+        loaded(tmp_path, f'data: {{train: {{path: "-"{form}}}}}\n')
+    (message,) = caught.value.messages
+    assert message.startswith(f"{tmp_path}/run.yaml:1 data.train.format: -: its format cannot be ")
+    config = loaded(tmp_path, 'data: {train: {path: "-", format: svmlight}}\n')
+    assert config.data.train.path == ("-",)

@@ -84,6 +84,56 @@ def test_content_and_options_are_the_key_and_not_the_path(tmp_path: Path, folder
     assert len(list(folder.iterdir())) == 3
 
 
+def test_a_file_that_moves_to_another_split_is_another_run(tmp_path: Path, folder: Path) -> None:
+    texts = (f"{i} {i + 1}:1\n" * (5 + i) for i in range(3))
+    a, b, c = (str(written(tmp_path, text, f"{i}.svm")) for i, text in enumerate(texts))
+
+    def keys(train: list[str], validation: list[str]) -> DataKeys:
+        held_out = train_source(validation, format="svmlight")
+        own = held_out_source(Path(validation[0]), format="svmlight")
+        own = own.model_copy(update={"path": held_out.path})
+        return DataKeys(train_source(train, format="svmlight"), own)
+
+    first = load(keys([a, b], [c]), print)
+    second = load(keys([a], [b, c]), print)
+    assert (first.train.num_examples, second.train.num_examples) == (11, 5)
+    assert second.validation is not None
+    assert second.validation.num_examples == 13
+    assert len(list(folder.iterdir())) == 2
+
+
+def test_an_index_out_of_bounds_is_noticed(tmp_path: Path, folder: Path) -> None:
+    keys = keys_of(tmp_path)
+    plain = load(keys, print, use_cache=False)
+    load(keys, print)
+    (kept,) = folder.iterdir()
+    for name in ("indices", "targets", "indptr"):
+        path = kept / "train" / f"{name}.npy"
+        content = path.read_bytes()
+        path.write_bytes(content[:-8] + b"\x7f" * 8)
+        notes: list[str] = []
+        assert_same(plain, load(keys, notes.append))
+        assert "damaged; its arrays do not fit together" in notes[0]
+
+
+def test_caches_that_nothing_uses_go(tmp_path: Path, folder: Path) -> None:
+    load(keys_of(tmp_path), print)
+    (old,) = folder.iterdir()
+    (folder / "mine").mkdir()
+    (folder / "mine" / "manifest.json").write_text("{}")
+    for manifest in folder.glob("*/manifest.json"):
+        os.utime(manifest, (1e9, 1e9))
+    load(keys_of(tmp_path), print)  # uses it
+    load(keys_of(tmp_path, min_feature_count=2), print)
+    assert old.exists()
+    os.utime(old / "manifest.json", (1e9, 1e9))
+    notes: list[str] = []
+    load(keys_of(tmp_path, min_feature_count=3), notes.append)
+    assert not old.exists()
+    assert (folder / "mine").exists()
+    assert notes[0] == f"{old}: removed, for no run has used this cache for 30 days"
+
+
 @pytest.mark.parametrize("damage", ["manifest", "array", "lost", "vocabulary"])
 def test_a_damaged_cache_is_made_anew(tmp_path: Path, folder: Path, damage: str) -> None:
     keys = keys_of(tmp_path)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from commands import flip_last_byte
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sources import train_source, written
 
@@ -37,6 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("check")
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["", GOOD, *BAD]), min_size=1, max_size=30).filter(any),
     st.integers(0, 12),

@@ -1,6 +1,7 @@
 """``sstrain data convert``: there and back again between stores and text."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from sources import train_source, written
 from sstrain.data.converting import Form, convert, form_of, written_rows
 from sstrain.data.reader import Rows
 from sstrain.data.whole import raw_source
-from sstrain.errors import UserError
+from sstrain.errors import FailureError, UserError
 
 #: A row: its labels, each once and in their order, and its features by name.
 Row = tuple[list[str], dict[str, float]]
@@ -239,3 +240,58 @@ def test_ids_in_xc_are_those_of_the_file_where_they_can(tmp_path: Path) -> None:
     assert rows_of(back, "xc") == rows_of(xc, "xc")
     assert back.read_text().splitlines()[0] == "3 3 3"
     assert {path.name for path in tmp_path.iterdir()} == {"a.xc", "b.xc", "store"}
+
+
+def test_what_fails_leaves_the_old_text_with_its_names(tmp_path: Path) -> None:
+    source = train_source(written(tmp_path, "x |c\n", "good"), format="vw")
+    convert(source, tmp_path / "a.xc", None, False, silent)
+    before = {path.name: path.read_bytes() for path in tmp_path.glob("a.xc*")}
+    assert before.keys() == {"a.xc", "a.xc.classes.txt"}
+    weighted = train_source(written(tmp_path, "y 2 |d\n", "weighted"), format="vw")
+    with pytest.raises(UserError, match="weights of examples"):
+        convert(weighted, tmp_path / "a.xc", None, True, silent)
+    assert {path.name: path.read_bytes() for path in tmp_path.glob("*a.xc*")} == before
+
+
+def test_groups_are_kept_in_a_store_and_refused_in_text(tmp_path: Path) -> None:
+    path = written(tmp_path, "label,user,word\na,1,b\nb,2,c\n", "a.csv")
+    source = train_source(path, format="table", target="label", group="user")
+    store = tmp_path / "store"
+    convert(source, store, None, False, silent)
+    for read in (source, train_source(store, format="store")):
+        for name in ("a.svm", "a.xc"):
+            with pytest.raises(UserError, match=r"no groups of rows, .* split the data first"):
+                convert(read, tmp_path / name, None, False, silent)
+    assert sorted(tmp_path.iterdir()) == [path, store]
+
+
+def test_rows_in_memory_that_begin_with_none(tmp_path: Path) -> None:
+    """Where there can be no temporary files a chunk of a sequence may have no row at all."""
+    lines = "b\n" * 3 + "\n" * 300_000 + "b a\n"
+    source = train_source(written(tmp_path, lines), format="sequence", context=1, positions=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSTRAIN_DATA_CACHE", str(written(tmp_path, "", "no folder")))
+        convert(source, tmp_path / "a.svm", None, False, silent)
+    convert(source, tmp_path / "b.svm", None, False, silent)
+    assert (tmp_path / "a.svm").read_bytes() == (tmp_path / "b.svm").read_bytes()
+
+
+def test_a_store_that_cannot_be_replaced_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = train_source(written(tmp_path, "1 1:1\n", "a.svm"), format="svmlight")
+    store = tmp_path / "store"
+    convert(source, store, None, False, silent)
+    rename = os.rename
+
+    def failing(source: Path, target: Path) -> None:
+        if target == store and "partial" in source.name:
+            raise OSError(28, "No space left on device")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", failing)
+    other = train_source(written(tmp_path, "2 1:1\n", "b.svm"), format="svmlight")
+    with pytest.raises(FailureError, match="store: cannot be written; the disk is full"):
+        convert(other, store, None, True, silent)
+    assert rows_of(store, "store")[0][0] == ["1"]
+    assert {path.name for path in tmp_path.iterdir()} == {"a.svm", "b.svm", "store"}

@@ -72,7 +72,8 @@ def large(num_examples: int, entries_each: int) -> Dataset:
 
 def test_only_large_data_are_shuffled_in_blocks_of_a_quarter_megabyte() -> None:
     assert large(1_000_000, 100).shuffle_block == 1
-    for num_examples, entries_each in ((20_000_000, 10), (10_000_000, 100), (100_000, 4000)):
+    shapes = ((20_000_000, 10), (10_000_000, 100), (100_000, 4000), (4_000, 40_000))
+    for num_examples, entries_each in shapes:
         block = large(num_examples, entries_each).shuffle_block
         assert block & (block - 1) == 0
         num_bytes = block * (8 * entries_each + 24)

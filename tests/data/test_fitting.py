@@ -17,6 +17,7 @@ from sstrain.data.cache import load
 from sstrain.data.dataset import Dataset
 from sstrain.data.loading import Splits
 from sstrain.data.splitting import LineSplit
+from sstrain.errors import UserError
 
 ROWS = [{j: (i * j) % 5 + 0.5 for j in range(1, 12) if (i + j) % 3 or j == 1} for i in range(60)]
 TEXT = "".join(
@@ -89,6 +90,26 @@ def test_hashed_features_are_the_sums_of_what_they_hold(tmp_path: Path) -> None:
     for left, right in ((plain.train, hashed.train), (plain.test, hashed.test)):
         expected = matrix(left, len(indices)).toarray() @ folded
         assert np.allclose(matrix(right, folded.shape[1]).toarray(), expected)
+
+
+def test_large_values_are_normalised_and_what_is_too_large_is_refused(tmp_path: Path) -> None:
+    text = "1 1:3e38 2:3e38\n" + "2 2:1\n" * 9
+    train = splits_of(tmp_path, text, tf_idf=True, normalize="l2").train
+    assert np.isfinite(train.values).all()
+    assert (train.values[train.indptr[0] : train.indptr[1]] ** 2).sum() == pytest.approx(1)
+    with pytest.raises(UserError, match="a value is too large once it is scaled"):
+        splits_of(tmp_path, text, tf_idf=True)
+
+
+@pytest.mark.parametrize("multilabel", ["error", "first", "split"])
+def test_rows_without_a_label_are_left_out_and_told(tmp_path: Path, multilabel: str) -> None:
+    path = written(tmp_path, "4 9 9\n3 1:1\n 2:1\n5 1:1 2:1\n \n")
+    source = train_source(path, format="xc", multilabel=multilabel)
+    notes: list[str] = []
+    splits = load(DataKeys(source), notes.append, use_cache=False)
+    assert splits.train.num_examples == splits.train.num_rows == 2
+    assert splits.vocabulary.classes == ["3", "5"]
+    assert notes[0] == "train: 2 rows without a label left out"
 
 
 TABLE = "label,size,width\n" + "".join(f"{i % 3},{i * 7 % 13},{i % 5 - 2}\n" for i in range(90))

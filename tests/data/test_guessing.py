@@ -102,6 +102,77 @@ def test_what_is_none_is_said(tmp_path: Path) -> None:
             guess_format(pipe)
 
 
+GOOD = {
+    "svmlight": ("3 1:2.5 7:1\n", ("nan 1:1", "1 1", "cat 1:1", "1 1:x 2:", "1 2")),
+    "xc": ("0,3 0:1.0\n", ("0,3 0", "cat 1:1")),
+    "fasttext": ("__label__a some words\n", ("no label", "label__a\tb")),
+    "vw": ("1 'tag|ns a:1 b\n", ("1 a b c", "a,b\tc")),
+    "text": ("city\tSome words\n", ("no TAB", "a\tb\tc", "\tb")),
+    "table": ("x,a.com,3\n", ("x,a.com", "x", "x,y,z,3", 'x,"y" z,3')),
+}
+HEADERS = {"xc": "100 4 5\n", "table": "label,site,hour\n"}
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"), [(name, bad) for name, (_, lines) in GOOD.items() for bad in lines]
+)
+@pytest.mark.parametrize("place", [0, 50, 99])
+def test_a_bad_line_leaves_a_file_what_it_is(
+    name: str, bad: str, place: int, tmp_path: Path
+) -> None:
+    lines = [GOOD[name][0]] * 100
+    lines[place] = f"{bad}\n"
+    path = written(tmp_path, HEADERS.get(name, "") + "".join(lines))
+    assert guess_format(str(path)) == name
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_many_bad_lines_are_for_the_user_to_judge(name: str, tmp_path: Path) -> None:
+    header, (good, (bad, *_)) = HEADERS.get(name, ""), GOOD[name]
+    path = written(tmp_path, header + good * 8 + f"\n{bad}\n" * 4)
+    num_good, wrong = (9, 11) if header else (8, 10)
+    with pytest.raises(UserError) as error:
+        guess_format(str(path))
+    assert str(error.value) == (
+        f"{path}: its format cannot be told: {num_good} of {num_good + 4} lines read as {name}, "
+        f"line {wrong} does not; give format: {name} or sequence"
+    )
+    path = written(tmp_path, header + good * 8 + f"{bad}\n" * 12)
+    assert guess_format(str(path)) == "sequence"
+
+
+LONG = {
+    "svmlight": "3 " + " ".join(f"{i}:0.5" for i in range(1, 40_000)),
+    "fasttext": "__label__a " + "words " * 60_000,
+    "vw": "1 |f " + "words:2 " * 40_000,
+    "text": "a\t" + "words " * 60_000,
+    "table": "label," + ",".join(f"column{i}" for i in range(40_000)),
+    "sequence": "words, and more of them " * 20_000,
+}
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+@pytest.mark.parametrize("name", LONG)
+def test_lines_longer_than_the_sample(name: str, end: str, tmp_path: Path) -> None:
+    assert len(LONG[name]) > 1 << 18
+    text = LONG[name] + end + LONG[name].replace("column", "x")
+    assert guess_format(str(written(tmp_path, text))) == name
+
+
+def test_a_long_line_below_short_ones(tmp_path: Path) -> None:
+    for name in ("svmlight", "table"):
+        text = HEADERS.get(name, GOOD[name][0]) + LONG[name]
+        assert guess_format(str(written(tmp_path, text))) == name
+    text = "4 50000 6\n" + LONG["svmlight"]
+    assert guess_format(str(written(tmp_path, text))) == "xc"
+
+
+def test_a_character_that_the_sample_cuts(tmp_path: Path) -> None:
+    for shift in range(3):
+        text = "x" * shift + "€" * (1 << 17)
+        assert guess_format(str(written(tmp_path, text))) == "sequence"
+
+
 @pytest.mark.parametrize("form", ["", ", format: auto"])
 def test_a_config_without_a_format_has_that_of_its_file(form: str, tmp_path: Path) -> None:
     written(tmp_path, "1 1:1\n", "a.svm")

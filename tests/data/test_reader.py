@@ -1,5 +1,6 @@
 """What all readers have in common: sums of repeated features, and bad lines in order."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from sstrain.data.base import Source
 from sstrain.data.formats.npz import Npz
 from sstrain.data.formats.svmlight import Svmlight
 from sstrain.data.formats.table import Table
-from sstrain.data.reader import summed_repeats
+from sstrain.data.reader import each_once, summed_repeats
 from sstrain.errors import UserError
 
 Row = list[tuple[int, float]]
@@ -32,6 +33,7 @@ def test_each_feature_stands_once_with_its_sum(rows: list[Row]) -> None:
         np.cumsum([0, *map(len, rows)], dtype=np.int64),
         np.array([feature for feature, _ in entries], np.int32),
         np.array([value for _, value in entries], np.float32),
+        "f",
     )
     for row, expected in enumerate(rows):
         part = slice(indptr[row], indptr[row + 1])
@@ -41,6 +43,14 @@ def test_each_feature_stands_once_with_its_sum(rows: list[Row]) -> None:
         }
         found = zip(features[part].tolist(), values[part].tolist(), strict=True)
         assert list(found) == list(sums.items())
+
+
+@given(st.lists(st.lists(st.integers(0, 3), max_size=6), max_size=6))
+def test_each_label_stands_once_where_it_stood_first(rows: list[list[int]]) -> None:
+    labels = np.array([label for row in rows for label in row], np.int32)
+    labels, indptr = each_once(labels, np.cumsum([0, *map(len, rows)], dtype=np.int64))
+    found = [labels[a:b].tolist() for a, b in pairwise(indptr.tolist())]
+    assert found == [list(dict.fromkeys(row)) for row in rows]
 
 
 def huge_sources(folder: Path) -> list[Source]:

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from sources import train_source, written
+from sources import DataKeys, held_out_source, train_source, written
 
 from sstrain.data import storage
-from sstrain.data.array_files import ArrayFiles, map_arrays, record_of
+from sstrain.data.array_files import ArrayFiles, map_arrays
+from sstrain.data.cache import load
 from sstrain.data.dataset import Dataset, concatenated
 from sstrain.data.manifest import verify
 from sstrain.data.raw import read_source
@@ -114,7 +115,7 @@ def test_splits_are_the_same_in_memory_and_in_files(
 ) -> None:
     parts = [dataset_part(seed, has_rows) for seed in seeds]
     kept = concatenated(parts)
-    plain, records = write_dataset(tmp_path / "split", parts)
+    plain = write_dataset(tmp_path / "split", parts)
     mapped = read_dataset(tmp_path / "split", plain)
     assert mapped.plain == kept.plain
     assert kept.num_empty == sum(seeds)
@@ -129,7 +130,6 @@ def test_splits_are_the_same_in_memory_and_in_files(
     for part, start in zip(parts, starts, strict=False):
         stop = start + part.num_rows
         assert np.array_equal(np.diff(kept.indptr[start : stop + 1]), np.diff(part.indptr))
-    assert records.keys() == {f"{name}.npy" for name in kept.arrays}
 
 
 def test_arrays_are_plain_npy_files(tmp_path: Path) -> None:
@@ -140,9 +140,8 @@ def test_arrays_are_plain_npy_files(tmp_path: Path) -> None:
         files.append("none", np.empty(0, np.float32))
         with pytest.raises(TypeError):
             files.append("numbers", np.zeros(1, np.int64))
-        records = files.finish()
+        files.finish()
     assert np.load(tmp_path / "numbers.npy").tolist() == [0, 1, 2, 3, 4, 9]
-    assert records["numbers.npy"] == record_of(tmp_path / "numbers.npy")
     mapped = map_arrays(tmp_path)
     assert mapped["none"].shape == (0,)
     assert mapped["numbers"].tolist() == [0, 1, 2, 3, 4, 9]
@@ -210,11 +209,88 @@ def test_several_stores_are_one_source(store: Path, tmp_path: Path) -> None:
     assert raw.num_lines == 4
     assert [line for chunk in raw.chunks for line in chunk.lines] == [1, 2, 3, 4]
     assert raw.files == ((str(store), 0), (str(tmp_path / "second"), 3))
-    named_source = train_source(written(tmp_path, "a\tb c\n", "t.tsv"), format="text")
-    convert_to_store(named_source, tmp_path / "named", lambda note: None)
-    mixed = train_source([str(store), str(tmp_path / "named")], format="store")
-    with pytest.raises(UserError, match="its features have names, those of the stores before it"):
-        read_source(mixed, {}, lambda note: None, InMemory())
+
+
+def converted(folder: Path, name: str, text: str, **keys: Any) -> str:
+    """Return the path of a store of a text."""
+    source = train_source(written(folder, text, f"{name}.in"), **keys)
+    convert_to_store(source, folder / name, lambda note: None)
+    return str(folder / name)
+
+
+def test_stores_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
+    stores = {
+        "svmlight": converted(tmp_path, "a", "3 1:1\n", format="svmlight"),
+        "xc": converted(tmp_path, "b", "1 9 9\n3 1:1\n", format="xc"),
+        "text": converted(tmp_path, "c", "a\tb c\n", format="text"),
+        "hashed": converted(tmp_path, "d", "a\tb c\n", format="text", hash_bits=9),
+    }
+    for first, second, problem in (
+        ("svmlight", "xc", "was made with other options than the stores before it"),
+        ("xc", "text", "its features have names, those of the stores before it numbers"),
+        ("text", "hashed", "was made with hash_bits: 9, and cannot be hashed again"),
+    ):
+        mixed = train_source([stores[first], stores[second]], format="store")
+        with pytest.raises(UserError, match=problem):
+            read_source(mixed, {}, lambda note: None, InMemory())
+    source = train_source([stores["hashed"]], format="store", hash_bits=8)
+    with pytest.raises(UserError, match="hash_bits: 9, and cannot be hashed again; expected 8"):
+        read_source(source, {"hash_bits": 8}, lambda note: None, InMemory())
+    with pytest.raises(UserError, match="is no store; expected a folder that sstrain data convert"):
+        raw_of(tmp_path / "a.in")
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_stores_with_and_without_weights_and_sets_of_labels(tmp_path: Path, cached: bool) -> None:
+    plain = converted(tmp_path, "a", "3 |f x\n5 |f y\n", format="vw")
+    sets = converted(tmp_path, "b", "2 9 9\n3,4 1:1\n5 2:1\n", format="xc", multilabel="split")
+    single = converted(tmp_path, "c", "1 9 9\n7 1:1\n", format="xc")
+    for paths, labels in (((sets, single), ["3", "4", "5", "7"]), ((single, sets), None)):
+        source = train_source(list(paths), format="store")
+        splits = load(DataKeys(source), lambda note: None, cached)
+        assert splits.train.num_examples == 4
+        assert sorted(splits.train.weights.tolist()) == [0.5, 0.5, 1, 1]
+        assert sorted(splits.vocabulary.classes) == sorted(labels or ["3", "4", "5", "7"])
+    assert load(DataKeys(train_source([plain], format="store")), print).train.num_examples == 2
+
+
+@pytest.mark.parametrize("bits", [None, 12])
+def test_a_hashed_store_is_hashed_once(tmp_path: Path, bits: int | None) -> None:
+    text = "".join(f"{i % 5} {i % 7 + 1}:1 {i % 11 + 8}:{i}\n" for i in range(60))
+    path = converted(tmp_path, "h", text, format="svmlight", hash_bits=12)
+    direct = load(
+        DataKeys(train_source(tmp_path / "h.in", format="svmlight", hash_bits=12)), print, False
+    )
+    source = train_source([path], format="store", hash_bits=bits)
+    keys = DataKeys(source, held_out_source(Path(path), format="store"))
+    splits = load(keys, print, False)
+    assert splits.vocabulary.features == direct.vocabulary.features
+    assert splits.vocabulary.fitted == direct.vocabulary.fitted
+    assert splits.validation is not None
+    for split in (splits.train, splits.validation):
+        assert split.num_unknown_features == 0
+        assert np.array_equal(split.indices, direct.train.indices)
+        assert np.array_equal(split.values, direct.train.values)
+
+
+def test_rare_classes_of_a_store_are_left_out_of_training(tmp_path: Path) -> None:
+    text = "1 9 9\n" + "".join(f"{i} 1:1\n" for i in (1, 1, 2, 1, 2, 3))
+    path = converted(tmp_path, "s", text.replace("1 9", "6 9", 1), format="xc")
+    sets = text.replace("1 9", "7 9", 1) + "1,4 2:1\n"
+    split = converted(tmp_path, "m", sets, format="xc", multilabel="split")
+    for name, expected, left_out in ((path, 5, 1), (split, 6, 2)):
+        source = train_source([name], format="store", min_count=2)
+        notes: list[str] = []
+        train = load(DataKeys(source), notes.append, False).train
+        assert train.num_examples == expected
+        assert (train.targets >= 0).all()
+        assert notes[0] == f"train: {left_out} examples left out, whose labels are no classes"
+
+
+def test_a_numeric_column_of_a_hashed_store_is_not_scaled(tmp_path: Path) -> None:
+    path = converted(tmp_path, "t", "y,a\nx,1\nz,2\n", format="table", target="y")
+    with pytest.raises(UserError, match="hashed features cannot be scaled; found hash_bits: 3 and"):
+        load(DataKeys(train_source([path], format="store", hash_bits=3)), print, False)
 
 
 def test_a_full_disk_leaves_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -193,7 +193,10 @@ def test_figures_are_of_the_live_weights_even_beside_an_average() -> None:
     batch = measurement._reader.take(measurement.example_ids[0])
     live = averaged.score_all(batch, averaged=False).copy()
     assert not np.array_equal(averaged.score_all(batch), live)
-    assert by_key(measurement.figures(averaged)) == by_key(measurement.figures(case.model))
+    own = by_key(measurement.figures(case.model))
+    # Sums may differ in their last bit with where in memory their terms lie.
+    for name, figure in by_key(measurement.figures(averaged)).items():
+        np.testing.assert_allclose(figure.value, own[name].value, rtol=1e-12, atol=1e-15)
 
 
 def test_the_sample_is_the_same_for_every_objective_and_of_whole_batches() -> None:

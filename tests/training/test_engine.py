@@ -263,3 +263,26 @@ def test_a_bad_start_is_given_time_to_recover() -> None:
     model.bias[0, 0] = 200 * np.log(V)
     losses = [engine.step() for _ in range(12)]
     assert np.mean(losses) > 20 * np.log(V)
+
+
+def test_heavy_examples_are_no_divergence() -> None:
+    engine = make_engine(optimizer={"learning_rate": 1e-4}, training={"epochs": 9})
+    engine.dataset.weights[:] *= 1000
+    plain = make_engine(optimizer={"learning_rate": 0.1}, training={"epochs": 9})
+    for _ in range(engine.total_steps):
+        assert engine.step() == pytest.approx(1000 * plain.step(), rel=1e-3)
+    assert engine.state()["recent_losses"] == pytest.approx(plain.state()["recent_losses"], 1e-3)
+
+
+def test_light_examples_hide_no_divergence() -> None:
+    engine = make_engine(optimizer={"learning_rate": 1e12}, training={"epochs": 9})
+    engine.dataset.weights[:] *= 1e-3
+    with pytest.raises(DivergedError, match="the loss is"):
+        run_to_the_end(engine)
+
+
+def test_a_batch_without_weight_is_not_watched() -> None:
+    engine = make_engine()
+    engine.dataset.weights[:] = 0
+    assert engine.step() == 0
+    assert engine.state()["recent_losses"] == []

@@ -164,3 +164,15 @@ def test_planning_does_not_change_a_run(configured: Callable[..., Config], tmp_p
     plan(config, quiet)
     again = train(config, resume=False, overwrite=True, report=quiet).folder
     assert (again.checkpoints / "last" / "model.safetensors").read_bytes() == weights
+
+
+def test_rows_with_many_labels_count_once(tmp_path: Path) -> None:
+    rows = "".join(f"{','.join(map(str, range(i % 7 + 20)))} 1:1 2:1 3:1\n" for i in range(200))
+    (tmp_path / "a.svm").write_text(rows)
+    (tmp_path / "c.yaml").write_text(SETTINGS)
+    config = load(tmp_path / "c.yaml", ["data.train.multilabel=split"])
+    splits = load_data(config.data, quiet, use_cache=False)
+    assert splits.train.num_examples > 20 * splits.train.num_rows
+    forecast = forecast_memory(config, splits.vocabulary, [splits.train])
+    # A step's products of entries (3 a row) and samples, and two numbers for each pair.
+    assert forecast["buffers"] == 4 * 24 * (50 * 3 + 2 * 50)

@@ -13,7 +13,7 @@ from sstrain.data.base import MultiLabelSource
 from sstrain.data.blocks import Block
 from sstrain.data.formats.bad_bytes import raise_first, unreadable
 from sstrain.data.numbering import NameTable, Numbering, name_ids
-from sstrain.data.reader import FeatureNames, LineReader, Rows, summed_repeats
+from sstrain.data.reader import FeatureNames, LineReader, Rows, each_once, summed_repeats
 from sstrain.data.sample import Sample
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ __all__ = ["Fasttext", "FasttextReader"]
 
 _SPACES = " \t\n\v\f\r"
 _PREFIX = "__label__"
-_LABELLED_SHARE = 0.9
 
 
 class Fasttext(MultiLabelSource):
@@ -70,12 +69,13 @@ class Fasttext(MultiLabelSource):
         return FasttextReader(self, fitted.get("hash_bits"), labelled)
 
     @classmethod
-    def fits(cls, sample: Sample) -> bool:
-        """Whether nearly each of the first lines has a label with fastText's own prefix."""
-        lines = [words for line in sample.lines if (words := line.split())]
-        prefix = _PREFIX.encode()
-        labelled = sum(any(word.startswith(prefix) for word in words) for words in lines)
-        return sample.is_text and labelled > 0 and labelled >= _LABELLED_SHARE * len(lines)
+    def fitting_lines(cls, sample: Sample) -> dict[int, bool]:
+        """Return which lines have a label with fastText's own prefix."""
+        return sample.tried(_has_label) if sample.is_text else {}
+
+
+def _has_label(line: bytes) -> bool:
+    return any(word.startswith(_PREFIX.encode()) for word in line.split())
 
 
 class FasttextReader(LineReader):
@@ -113,7 +113,7 @@ class FasttextReader(LineReader):
         values = np.ones(len(features), np.float32)
         labels, label_indptr = self._label_ids(text, parsed, result)
         return Rows(
-            *summed_repeats(indptr, features, values),
+            *summed_repeats(indptr, features, values, block.name),
             labels=labels,
             lines=parsed.lines[: result.num_rows] + block.first_line,
             label_indptr=label_indptr,
@@ -165,7 +165,7 @@ class FasttextReader(LineReader):
         if not self._labelled:
             return np.full(result.num_rows, -1, np.int32), None
         if self._source.multilabel == "split":
-            return _without_repeats(self._labels.ids_in(text, starts, ends), indptr)
+            return each_once(self._labels.ids_in(text, starts, ends), indptr.copy())
         self._num_left_out += result.num_labels - result.num_rows
         first = indptr[:-1]
         return self._labels.ids_in(text, starts[first], ends[first]), None
@@ -222,16 +222,6 @@ def _room(num_lines: int, num_spaces: int) -> "FasttextRows":
         label_starts=np.empty(num_spaces, np.int64),
         label_ends=np.empty(num_spaces, np.int64),
     )
-
-
-def _without_repeats(
-    labels: NDArray[np.int32], indptr: NDArray[np.int64]
-) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Leave each row the first of equal labels."""
-    rows = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
-    _, kept = np.unique(rows << 32 | labels, return_index=True)
-    kept.sort()
-    return labels[kept], np.searchsorted(kept, indptr)
 
 
 def _word(data: bytes, position: int) -> bytes:

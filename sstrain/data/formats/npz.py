@@ -6,16 +6,15 @@ import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import model_validator
+from pydantic import PrivateAttr, model_validator
 
 from sstrain.data.bad_lines import BadLineError
 from sstrain.data.base import Source
 from sstrain.data.files import is_regular
-from sstrain.data.formats.npz_arrays import damaged, member_of, members
 from sstrain.data.formats.npz_matrix import MatrixRows, open_matrix
 from sstrain.data.formats.npz_targets import (
     ArrayTargets,
@@ -25,11 +24,12 @@ from sstrain.data.formats.npz_targets import (
     label_problem,
     open_targets,
 )
-from sstrain.data.formats.wording import shown
+from sstrain.data.npy_files import damaged, member_of, members
 from sstrain.data.numbering import NameTable, number_ids
 from sstrain.data.reader import Reader, Rows, summed_repeats
 from sstrain.data.reading import Reading
 from sstrain.data.sample import Sample
+from sstrain.data.wording import shown
 from sstrain.errors import UserError
 from sstrain.progress import bar
 from sstrain.section import FilePaths
@@ -38,7 +38,7 @@ __all__ = ["Npz", "NpzReader"]
 
 _MAGIC = b"PK\x03\x04"
 _IN_ONE = "targets"
-_WAYS = f"an array {_IN_ONE!r} in the file, or targets_path"
+_INSIDE = f"an array {_IN_ONE!r} in the file"
 _FINITE = f"a finite number up to {np.finfo(np.float32).max:.4g}"
 
 
@@ -53,6 +53,7 @@ class Npz(Source):
     #: The labels, a file for each of ``path``: a .npy array, or text with a label a line; None:
     #: they are in ``path``.
     targets_path: FilePaths | None = None
+    _is_alone: bool = PrivateAttr(default=False)  # where no config can name a file of labels
 
     @model_validator(mode="after")
     def _in_pairs(self) -> "Npz":
@@ -66,7 +67,14 @@ class Npz(Source):
     def reader(self, fitted: Mapping[str, Any], labelled: bool = True) -> "NpzReader":
         """Return a reader; without labels it looks at none."""
         targets_paths = self.targets_path if labelled else None
-        return NpzReader(targets_paths, fitted.get("hash_bits"), labelled)
+        places = _INSIDE if self._is_alone else f"{_INSIDE}, or targets_path"
+        return NpzReader(targets_paths, fitted.get("hash_bits"), labelled, places)
+
+    def at(self, *paths: str) -> Self:
+        """Return the same way to read other files, in which their labels stand."""
+        source = super().at(*paths)
+        source._is_alone = True
+        return source
 
     @classmethod
     def path_keys(cls) -> set[str]:
@@ -95,11 +103,18 @@ class NpzReader(Reader):
     hash_bits : int, optional
     labelled : bool
         False where rows have no labels.
+    places : str
+        Where labels may stand, for messages.
     """
 
     def __init__(
-        self, targets_paths: tuple[str, ...] | None, hash_bits: int | None, labelled: bool
+        self,
+        targets_paths: tuple[str, ...] | None,
+        hash_bits: int | None,
+        labelled: bool,
+        places: str,
     ) -> None:
+        self._places = places
         self._targets_paths = targets_paths
         self._labelled = labelled
         self._labels = NameTable()
@@ -162,7 +177,7 @@ class NpzReader(Reader):
                 return ArrayTargets(member_of(archive, inside, path))
         if targets is None or inside is not None:
             found = "none" if targets is None else "both"
-            raise UserError(f"{path}: where are the labels? found {found}; expected {_WAYS}")
+            raise UserError(f"{path}: where are the labels? found {found}; expected {self._places}")
         return targets
 
     def _numbered(

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sstrain.data.formats.npz_arrays import (
+from sstrain.data.formats.npz_layouts import LAYOUTS
+from sstrain.data.npy_files import (
     InMemory,
     Stream,
     member_of,
@@ -16,8 +17,7 @@ from sstrain.data.formats.npz_arrays import (
     small_array,
     stream_of,
 )
-from sstrain.data.formats.npz_layouts import LAYOUTS
-from sstrain.data.formats.wording import listed, reason_of
+from sstrain.data.wording import listed, reason_of
 from sstrain.errors import UserError
 
 __all__ = ["Matrix", "MatrixRows", "open_matrix"]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sstrain.data.files import is_regular
-from sstrain.data.formats.npz_arrays import Member, array_at, damaged
+from sstrain.data.npy_files import Member, array_at, damaged
 from sstrain.data.numbering import NameTable
 from sstrain.data.reading import Reading
 from sstrain.errors import UserError

@@ -17,7 +17,6 @@ from sstrain.data.formats.conjunctions import Conjunctions
 from sstrain.data.formats.tokens import WHITESPACE, checked_pattern, decoded, tokenizer
 from sstrain.data.numbering import HashedNames, NameNumbering, Numbering
 from sstrain.data.reader import FeatureNames, LineReader, Rows, summed_repeats
-from sstrain.data.sample import Sample
 from sstrain.errors import UserError
 
 __all__ = ["Sequence", "SequenceFitting", "SequenceReader"]
@@ -68,11 +67,6 @@ class Sequence(Source):
     def reader(self, fitted: Mapping[str, Any], labelled: bool = True) -> "SequenceReader":
         """Return a reader; a line without a label is a context, for what follows it."""
         return SequenceReader(self, labelled, fitted.get("hash_bits"))
-
-    @classmethod
-    def fits(cls, sample: Sample) -> bool:
-        """Whether it is text."""
-        return sample.is_text
 
 
 class SequenceFitting(Fitting):
@@ -126,7 +120,7 @@ class SequenceReader(LineReader):
             no_labels = np.full(num_lines, -1, np.int32)
             rows = self._rows(tokens, line_starts[:-1], line_starts[1:], no_labels, lines)
         if self._buckets is not None:
-            return self._hashed(rows, self._buckets)
+            return self._hashed(rows, self._buckets, block.name)
         if self._source.conjunctions:
             return replace(rows, features=self._features.ids(rows.features.astype(np.int64)))
         return rows
@@ -199,12 +193,12 @@ class SequenceReader(LineReader):
             raise UserError("too many distinct tokens for their features to be numbered")
         return (2 * ids + 1).astype(np.int32)  # which leaves -1 what it is
 
-    def _hashed(self, rows: Rows, buckets: HashedNames) -> Rows:
-        """Return rows over the buckets of the features' names."""
+    def _hashed(self, rows: Rows, buckets: HashedNames, name: str) -> Rows:
+        """Return rows over the buckets of the features' names; the file is named in messages."""
         used, places = np.unique(rows.features, return_inverse=True)
         tokens = list(self._ids)
         ids = buckets.ids_of([self._feature_name(feature, tokens) for feature in used.tolist()])
-        summed = summed_repeats(rows.indptr, ids[places], rows.values)
+        summed = summed_repeats(rows.indptr, ids[places], rows.values, name)
         return Rows(*summed, labels=rows.labels, lines=rows.lines)
 
     def _feature_name(self, feature: int, tokens: list[str]) -> str:

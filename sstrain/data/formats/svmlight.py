@@ -15,7 +15,7 @@ from sstrain.data.base import MultiLabelSource
 from sstrain.data.blocks import Block
 from sstrain.data.formats.svmlight_mistakes import mistake, token_at
 from sstrain.data.numbering import Numbering, number_ids
-from sstrain.data.reader import LineReader, Rows, summed_repeats
+from sstrain.data.reader import LineReader, Rows, each_once, summed_repeats
 from sstrain.data.reading import Reading
 from sstrain.data.sample import Sample
 
@@ -51,10 +51,12 @@ class Svmlight(MultiLabelSource):
         return SvmlightReader(self, fitted, labelled, None if base == "auto" else int(base))
 
     @classmethod
-    def fits(cls, sample: Sample) -> bool:
-        """Whether the first lines are labels and ``index:value`` pairs, one pair at least."""
-        lines = [line for line in sample.lines if line.split(b"#")[0].strip()]
-        return all(map(ROW_PATTERN.fullmatch, lines)) and any(b":" in line for line in lines)
+    def fitting_lines(cls, sample: Sample) -> dict[int, bool]:
+        """Return which lines are labels and ``index:value`` pairs; one pair at least there is."""
+        tried = sample.tried(ROW_PATTERN.fullmatch)
+        rows = {line: fits for line, fits in tried.items() if _content(sample, line)}
+        has_pairs = any(fits and b":" in _content(sample, line) for line, fits in rows.items())
+        return rows if has_pairs else {}
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ class LabelledLines(LineReader):
         numbers = self._labels.ids(rows.labels[: result.num_labels])
         label_indptr = rows.label_starts[: result.num_rows + 1]
         if self._multilabel == "split" and self._labelled:
-            return _each_once(numbers, label_indptr.copy())
+            return each_once(numbers, label_indptr.copy())
         labels = np.full(result.num_rows, -1, np.int32)
         labels[np.diff(label_indptr) > 0] = numbers
         return labels, None
@@ -213,6 +215,11 @@ class SvmlightReader(LabelledLines):
         return {"index_base": 0 if self._has_index_0 else 1}
 
 
+def _content(sample: Sample, line: int) -> bytes:
+    """Return a line without its comment."""
+    return sample.lines[line - 1].partition(b"#")[0].strip()
+
+
 def _room(num_lines: int, num_labels: int, num_colons: int) -> "SvmlightRows":
     """Return arrays for the most rows, labels and entries that a text can hold."""
     return kernels.SvmlightRows(
@@ -234,16 +241,3 @@ def _settle_uncertain(parsed: Parsed) -> None:
         if np.isinf(value):
             raise mistake(parsed.block, "HUGE_VALUE", position, parsed.options)
         parsed.rows.values[entry] = value
-
-
-def _each_once(
-    labels: NDArray[np.int32], indptr: NDArray[np.int64]
-) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Return rows in which each label stands once, where it stood first."""
-    num_rows = len(indptr) - 1
-    if len(labels) <= 1 or np.all(np.diff(indptr) <= 1):
-        return labels, indptr
-    rows = np.repeat(np.arange(num_rows), np.diff(indptr))
-    keys = rows * (int(labels.max()) + 1) + labels
-    kept = np.sort(np.unique(keys, return_index=True)[1])
-    return labels[kept], np.searchsorted(kept, indptr)

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 __all__ = ["mistake", "token_at"]
 
-_TOKEN = re.compile(rb"(?:[^ \t#\r\n]|\r(?!\n))*")
-_LABEL = re.compile(rb"(?:[^ \t#\r\n,]|\r(?!\n))*")
-_LABELS = re.compile(rb"[^ \t#\r\n,]*(?:,[ \t]*[^ \t#\r\n,]*)*")
+# Possessive, since the places to step back to would take more memory than a long token.
+_TOKEN = re.compile(rb"(?:[^ \t#\r\n]++|\r(?!\n))*+")
+_LABEL = re.compile(rb"(?:[^ \t#\r\n,]++|\r(?!\n))*+")
+_LABELS = re.compile(rb"[^ \t#\r\n,]*+(?:,[ \t]*+[^ \t#\r\n,]*+)*+")
 
 _WHOLE = "a whole number from -2^53 to 2^53"
 _FEATURE = "index:value"

@@ -4,7 +4,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -27,6 +27,8 @@ class Table(Source):
     If none of ``categorical``, ``text`` and ``numeric`` is given, every other column is a feature:
     numbers are numeric, anything else is categorical.
     """
+
+    libraries: ClassVar[tuple[str, ...]] = ("pyarrow",)
 
     format: Literal["table"] = "table"
     #: The column that holds each row's label.
@@ -110,35 +112,44 @@ class Table(Source):
 
     @classmethod
     def fits(cls, sample: Sample) -> bool:
-        """Whether it is Parquet, or text with a line of names and as many fields in each."""
-        return sample.start.startswith(MAGIC) or (sample.is_text and _has_header(sample))
+        """Return whether it is Parquet."""
+        return sample.start.startswith(MAGIC)
+
+    @classmethod
+    def fitting_lines(cls, sample: Sample) -> dict[int, bool]:
+        """Return which records have as many fields as the first one, which is names."""
+        text = b"\n".join(sample.lines)
+        delimiter = delimiter_of(text)
+        records = _records(text.decode(errors="replace"), delimiter.decode())
+        names = next(iter(records.values()), [])
+        least = 3 if delimiter == DELIMITERS["tab"] else 2
+        is_alone = len(records) == 1 and sample.whole
+        if not sample.is_text or len(names) < least or is_alone or not _are_names(names):
+            return {}
+        return {line: len(fields) == len(names) for line, fields in records.items()}
 
 
-def _has_header(sample: Sample) -> bool:
-    """Whether lines of as many fields follow a line of names."""
-    text = b"\n".join(sample.lines)
-    delimiter = delimiter_of(text)
-    names, *others = _records(text.decode(errors="replace"), delimiter.decode()) or [[]]
-    least = 3 if delimiter == DELIMITERS["tab"] else 2
-    if len(names) < least or not others or any(len(row) != len(names) for row in others):
-        return False
+def _are_names(fields: list[str]) -> bool:
+    """Return whether the fields of a text's first line look like the names of columns."""
     # Row numbers have no name. In prose a space follows a comma; in a table without a header
     # numbers stand in the first line, and in other formats colons and bars.
-    written = [name for name in names if name]
-    return (
-        len(set(names)) == len(names)
+    written = [name for name in fields if name]
+    return bool(written) and (
+        len(set(fields)) == len(fields)
         and all(name == name.strip() and name[0] not in "+-.0123456789" for name in written)
         and not any(mark in written[0] for mark in ":|")
     )
 
 
-def _records(text: str, delimiter: str) -> list[list[str]]:
-    """Return a text's records, as far as it is delimited text; a sample may end within quotes."""
-    records = []
-    try:
-        for record in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True):
-            if record:
-                records.append(record)
-    except csv.Error:
-        pass
-    return records
+def _records(text: str, delimiter: str) -> dict[int, list[str]]:
+    """Return the fields of a text's records by the lines on which they end; none of a bad one."""
+    records = {}
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    while True:
+        try:
+            if fields := next(reader):
+                records[reader.line_num] = fields
+        except csv.Error:
+            records[reader.line_num] = []
+        except StopIteration:
+            return records

@@ -11,6 +11,7 @@ from sstrain.data.formats.table_parts import Column
 
 __all__ = [
     "Categories",
+    "Extent",
     "Numbers",
     "broken",
     "categories",
@@ -42,6 +43,28 @@ class Categories:
 
 
 @dataclass(frozen=True)
+class Extent:
+    """Between what some numbers lie, and by how much the nearest float32 differs at most."""
+
+    lowest: float = np.inf
+    highest: float = -np.inf
+    rounding: float = 0.0
+
+    @property
+    def width(self) -> float:
+        """By how much two of them differ at most."""
+        return self.highest - self.lowest
+
+    def joined(self, other: "Extent") -> "Extent":
+        """Return the extent of these numbers and others."""
+        return Extent(
+            min(self.lowest, other.lowest),
+            max(self.highest, other.highest),
+            max(self.rounding, other.rounding),
+        )
+
+
+@dataclass(frozen=True)
 class Numbers:
     """A column of numbers.
 
@@ -51,11 +74,14 @@ class Numbers:
         Where neither missing nor bad, finite.
     missing, bad : bool arrays of shape [R]
         Where there is none; where something is that is no finite number.
+    extent : Extent
+        Of those that are neither.
     """
 
     values: NDArray[np.float32]
     missing: NDArray[np.bool_]
     bad: NDArray[np.bool_]
+    extent: Extent
 
 
 def categories(column: Column, missing_values: Sequence[str]) -> Categories:
@@ -96,10 +122,20 @@ def numbers(column: Column, missing_values: Sequence[str]) -> Numbers:
             floats = compute.if_else(is_number, column, None).cast(pa.float64())
     else:
         floats = column.cast(pa.float64(), safe=False)
+    exact = floats.fill_null(np.nan).to_numpy(zero_copy_only=False)
     with np.errstate(over="ignore"):
-        values = floats.fill_null(np.nan).to_numpy(zero_copy_only=False).astype(np.float32)
+        values = exact.astype(np.float32)
     missing = column.is_null(nan_is_null=not is_text).to_numpy(zero_copy_only=False)
-    return Numbers(values, missing, bad | (~np.isfinite(values) & ~missing))
+    extent = _extent(exact, values)
+    return Numbers(values, missing, bad | (~np.isfinite(values) & ~missing), extent)
+
+
+def _extent(exact: NDArray[np.float64], values: NDArray[np.float32]) -> Extent:
+    held = np.isfinite(values)
+    exact, values = exact[held], values[held]
+    if not len(exact):
+        return Extent()
+    return Extent(float(exact.min()), float(exact.max()), float(np.abs(exact - values).max()))
 
 
 def crossed(columns: Sequence[Categories], with_missing: bool) -> Categories:
@@ -131,10 +167,10 @@ def crossed(columns: Sequence[Categories], with_missing: bool) -> Categories:
 
 
 def broken(column: Categories) -> NDArray[np.bool_]:
-    """Return in which rows the value holds a line's end, which no name of ours may."""
+    """Return in which rows the value holds a line's end or a NUL, which no name of ours may."""
     from pyarrow import compute
 
-    found = compute.match_substring_regex(column.values, r"[\r\n]")
+    found = compute.match_substring_regex(column.values, r"[\r\n\x00]")
     # The last element serves -1: a missing value holds none.
     return np.append(found.to_numpy(zero_copy_only=False), False)[column.codes]
 

@@ -14,8 +14,8 @@ from sstrain.data.bad_lines import BadLineError
 from sstrain.data.blocks import BYTE_ORDER_MARK, Block
 from sstrain.data.formats.bad_bytes import unreadable
 from sstrain.data.formats.table_parts import Column, Needed, Part
-from sstrain.data.formats.wording import shown
 from sstrain.data.reading import Reading
+from sstrain.data.wording import shown
 from sstrain.errors import UserError
 
 __all__ = ["DELIMITERS", "CsvOptions", "csv_parts", "delimiter_of"]
@@ -224,7 +224,8 @@ def _columns(
     included = [names[position] for position in positions]
     table = csv.read_csv(
         pa.BufferReader(data),
-        read_options=csv.ReadOptions(column_names=names, block_size=len(data)),
+        # Threads of pyarrow's own can abort the program when it ends early.
+        read_options=csv.ReadOptions(use_threads=False, column_names=names, block_size=len(data)),
         parse_options=csv.ParseOptions(
             delimiter=delimiter.decode(),
             quote_char='"' if quoted else False,

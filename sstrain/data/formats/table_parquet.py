@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from sstrain.data.files import is_regular
-from sstrain.data.formats.table_parts import Needed, Part
-from sstrain.data.formats.wording import reason_of, shown
+from sstrain.data.formats.table_parts import Column, Needed, Part
 from sstrain.data.reading import Reading
+from sstrain.data.wording import reason_of, shown
 from sstrain.errors import UserError
 from sstrain.progress import bar
 
@@ -68,7 +68,7 @@ def parquet_parts(path: str, reading: Reading, needed: Needed) -> Iterator[Part]
                     lines = np.arange(batch.num_rows, dtype=np.int64) + reading.num_lines + 1
                     reading.add_lines(batch.num_rows)
                     yield Part(
-                        {name: batch.column(name) for name in chosen},
+                        {name: _without_views(batch.column(name)) for name in chosen},
                         lines,
                         lambda line: f"{path}: row {line - rows_before}",
                     )
@@ -77,3 +77,11 @@ def parquet_parts(path: str, reading: Reading, needed: Needed) -> Iterator[Part]
         raise UserError(
             f"{path}: damaged Parquet file; {reason_of(error)}; expected a whole Parquet file"
         ) from None
+
+
+def _without_views(column: Column) -> Column:
+    """Return a column as text where it is views of text, for which pyarrow lacks functions."""
+    import pyarrow as pa
+    from pyarrow import types
+
+    return column.cast(pa.string()) if types.is_string_view(column.type) else column

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sstrain.data.bad_lines import BadLineError
-from sstrain.data.formats.wording import shown
+from sstrain.data.wording import shown
 
 __all__ = ["Column", "Needed", "Part"]
 

@@ -12,6 +12,7 @@ from sstrain import kernels
 from sstrain.data.bad_lines import BadLineError
 from sstrain.data.formats.table_columns import (
     Categories,
+    Extent,
     Numbers,
     broken,
     categories,
@@ -23,10 +24,10 @@ from sstrain.data.formats.table_features import TableFeatures, TypedColumns
 from sstrain.data.formats.table_parquet import MAGIC, is_parquet, parquet_parts
 from sstrain.data.formats.table_parts import Part
 from sstrain.data.formats.table_roles import Roles
-from sstrain.data.formats.wording import joined, shown
 from sstrain.data.numbering import NameTable
 from sstrain.data.reader import FeatureNames, Reader, Rows
 from sstrain.data.reading import Reading
+from sstrain.data.wording import joined, shown
 from sstrain.errors import UserError
 
 if TYPE_CHECKING:
@@ -34,7 +35,10 @@ if TYPE_CHECKING:
 
 __all__ = ["TableReader"]
 
-_LINE = "one line"
+#: Rounding is no matter below this share of what numbers differ by.
+_SMALL = 0.01
+_BROKEN = "a line's end or a NUL"
+_LINE = "text of one line"
 
 
 class TableReader(Reader):
@@ -56,7 +60,9 @@ class TableReader(Reader):
         self._roles = Roles(source, fitted, labelled)
         self._labels = NameTable()
         self._features = TableFeatures(source.missing == "feature", self._hash_bits)
+        self._is_fitted = "columns" in fitted
         self._missing: Counter[str] = Counter()
+        self._extents: dict[str, Extent] = {}
 
     def chunks(self, reading: Reading) -> Iterator[Rows]:
         """Yield the examples, some megabytes of text or thousands of Parquet's rows at a time."""
@@ -98,7 +104,16 @@ class TableReader(Reader):
         if self._missing:
             counts = [f"{count:,} in {shown(name)}" for name, count in self._missing.items()]
             notes.append("missing values: " + joined(counts))
-        return notes
+        return notes if self._is_fitted else notes + self._notes_of_rounding()
+
+    def _notes_of_rounding(self) -> list[str]:
+        return [
+            f"column {shown(name)}: its numbers lie within {extent.width:.4g}, and are rounded by "
+            f"up to {extent.rounding:.4g}, as values are float32; subtract a start from them, or "
+            "list the column in categorical"
+            for name, extent in self._extents.items()
+            if extent.rounding > _SMALL * extent.width > 0
+        ]
 
     def _parts(self, path: str, reading: Reading) -> Iterator[Part]:
         if is_parquet(path):
@@ -136,6 +151,8 @@ class TableReader(Reader):
         """Return a part's rows, none of which is bad."""
         for name, num_missing in columns.features.num_missing().items():
             self._missing[name] += num_missing
+        for name, column in columns.features.numeric.items():
+            self._extents[name] = self._extents.get(name, Extent()).joined(column.extent)
         indptr, features, values = self._features.rows(columns.features, part.num_rows, path)
         labels, weights, groups = columns.labels, columns.weights, columns.groups
         return Rows(
@@ -181,12 +198,12 @@ class TableReader(Reader):
             for name, column in columns.features.numeric.items()
         ]
         wrong += [
-            (name, broken(column), "a line's end in a category", f"{_LINE}, or a text column")
+            (name, broken(column), f"{_BROKEN} in a category", f"{_LINE}, or a text column")
             for name, column in columns.features.categorical.items()
         ]
         if columns.labels is not None:
             wrong.append((self._source.target, columns.labels.codes < 0, "no label", "one"))
-            wrong.append((self._source.target, broken(columns.labels), "a line's end", _LINE))
+            wrong.append((self._source.target, broken(columns.labels), _BROKEN, _LINE))
         if columns.groups is not None:
             wrong.append((self._source.group, columns.groups.codes < 0, "no group", "one"))
         if (weights := columns.weights) is not None:

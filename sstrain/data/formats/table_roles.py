@@ -9,7 +9,7 @@ import numpy as np
 
 from sstrain.data.formats.table_columns import categories, numbers
 from sstrain.data.formats.table_parts import Column, Part
-from sstrain.data.formats.wording import listed, printable, shown
+from sstrain.data.wording import listed, printable, shown
 from sstrain.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ _KINDS: tuple[Kind, ...] = get_args(Kind)
 #: What pandas calls the column of row numbers that it adds to a Parquet file; in CSV it has none.
 _ROW_NUMBERS = re.compile(r"(__index_level_\d+__)?")
 #: Postal codes and the like, which are no amounts.
-_LEADING_ZERO = r"^[+-]?0[0-9]"
+_LEADING_ZERO = r"^\s*[+-]?0[0-9]"
 _LIKELY_MISSING = frozenset(
-    ("NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NAN", "null", "NULL", "None", "?", "-", ".")
+    ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NAN", "null", "NULL", "None", "?", "-", ".")
 )
 
 
@@ -55,6 +55,7 @@ class Roles:
         self.kinds: dict[str, Kind] | None = fitted.get("columns", source.kinds)
         self.crosses: list[str] = list(fitted.get("crosses", source.crosses or ()))
         self._left_out: list[str] = []
+        self._is_text = True
 
     def needed(self, types: Mapping[str, Any], path: str) -> list[str]:
         """Return the columns to be read of a file.
@@ -70,6 +71,7 @@ class Roles:
         UserError
             If a column is missing that is needed, or of a type that is not read.
         """
+        self._is_text = None in types.values()
         given = [*self._special(types), *(self.kinds or {}), *self._crossed()]
         for name in given:
             if name not in types:
@@ -84,10 +86,10 @@ class Roles:
         taken = {*given, *self._left_out}
         self._left_out += [name for name in free if name not in taken]
         for name in given:
-            if "\n" in name or "\r" in name:
+            if any(mark in name for mark in "\n\r\0"):
                 raise UserError(
-                    f"{path}: a line's end in a column's name; found {shown(name)}; expected a "
-                    "name of one line; rename it"
+                    f"{path}: a line's end or a NUL in a column's name; found {shown(name)}; "
+                    "expected a name of one line; rename it"
                 )
         return list(dict.fromkeys(given))
 
@@ -163,20 +165,21 @@ class Roles:
         from pyarrow import types
 
         column, missing_values = part.columns[name], self._source.missing_values
-        if types.is_boolean(column.type) or types.is_dictionary(column.type):
+        is_number = (types.is_integer, types.is_floating, types.is_decimal)
+        if not (self._is_text or any(is_kind(column.type) for is_kind in is_number)):
             return "categorical"
         found = numbers(column, missing_values)
         held = ~found.missing
         if not held.any() or found.bad.any():
             self._refuse_mixed(name, column, found.bad, held & ~found.bad, part)
             return "categorical"
-        return "categorical" if _has_leading_zero(column) else "numeric"
+        return "categorical" if self._is_text and _has_leading_zero(column) else "numeric"
 
     def _refuse_mixed(self, name: str, column: Column, bad: Any, good: Any, part: Part) -> None:
         import pyarrow as pa
 
         texts = categories(column.filter(pa.array(bad)), ()).values.to_pylist()
-        if good.any() and texts and set(texts) <= _LIKELY_MISSING:
+        if good.any() and texts and {text.strip() for text in texts} <= _LIKELY_MISSING:
             row = int(np.argmax(bad))
             raise UserError(
                 *part.bad(
@@ -199,10 +202,8 @@ def _is_readable(kind: Any) -> bool:
 
 
 def _has_leading_zero(column: Column) -> bool:
-    from pyarrow import compute, types
+    from pyarrow import compute
 
-    if not types.is_string(column.type):
-        return False
     return bool(compute.any(compute.match_substring_regex(column, _LEADING_ZERO)).as_py())
 
 

@@ -1,7 +1,7 @@
 """``label TAB text`` lines: words or character n-grams, as scikit-learn's analysers make them."""
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from sstrain.data.sample import Sample
 __all__ = ["Text", "TextReader"]
 
 _WORDS = r"\w+"
+#: Where more lines are a label, a TAB and pairs, the file is svmlight.
+_MOST_PAIRS = 0.9
 #: So many n-grams are looked up together: a list of more would be large.
 _TOGETHER = 1 << 17
 
@@ -34,6 +36,8 @@ class Text(Source):
     The label is all that stands before the first TAB. A feature is an n-gram of the text's words,
     with a space between them, or of its characters.
     """
+
+    libraries: ClassVar[tuple[str, ...]] = ("scikit-learn",)
 
     format: Literal["text"] = "text"
     #: Of what the n-grams are: ``word``; ``char``; or ``char_wb``, the characters of each word with
@@ -68,12 +72,12 @@ class Text(Source):
         return TextReader(self, labelled, fitted.get("hash_bits"))
 
     @classmethod
-    def fits(cls, sample: Sample) -> bool:
-        """Whether the first lines have one TAB each, between a label and a text of words."""
-        lines = [line for line in sample.lines if line.strip()]
-        if not lines or not sample.is_text:
-            return False
-        return all(map(_is_labelled, lines)) and not all(map(_is_of_pairs, lines))
+    def fitting_lines(cls, sample: Sample) -> dict[int, bool]:
+        """Return which lines have one TAB, between a label and a text that is words somewhere."""
+        lines = sample.tried(_is_labelled) if sample.is_text else {}
+        labelled = [sample.lines[line - 1] for line, fits in lines.items() if fits]
+        num_of_pairs = sum(map(_is_of_pairs, labelled))
+        return lines if num_of_pairs < _MOST_PAIRS * len(labelled) else {}
 
 
 def _is_labelled(line: bytes) -> bool:
@@ -116,7 +120,7 @@ class TextReader(LineReader):
         if mistake is not None:
             raise mistake
         return Rows(
-            *self._rows(texts),
+            *self._rows(texts, block.name),
             labels=self._labels.ids_of(labels) if labels else np.full(len(texts), -1, np.int32),
             lines=np.array(numbers, np.int64) + block.first_line,
         )
@@ -139,9 +143,9 @@ class TextReader(LineReader):
         return labels, texts
 
     def _rows(
-        self, texts: list[str]
+        self, texts: list[str], name: str
     ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
-        """Return the texts' n-grams as CSR."""
+        """Return the texts' n-grams as CSR; the file is named in messages."""
         indptr = np.zeros(len(texts) + 1, np.int64)
         parts: list[NDArray[np.int32]] = []
         ngrams: list[str] = []
@@ -154,7 +158,7 @@ class TextReader(LineReader):
                 ngrams.clear()
         features = np.concatenate([*parts, *self._ids(ngrams)])
         indptr, features, values = summed_repeats(
-            indptr, features, np.ones(len(features), np.float32)
+            indptr, features, np.ones(len(features), np.float32), name
         )
         return indptr, features, values if self._counted else np.ones_like(values)
 

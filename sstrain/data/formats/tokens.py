@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from sstrain.data.bad_lines import BadLineError
 from sstrain.data.blocks import Block
+from sstrain.data.formats.bad_bytes import unreadable
 
 __all__ = ["WHITESPACE", "checked_pattern", "decoded", "tokenizer"]
 
@@ -47,16 +48,7 @@ def decoded(block: Block) -> tuple[str, BadLineError | None]:
     mistake : BadLineError or None
         That one's error, for the caller to raise once the lines before it are known to be good.
     """
-    mistakes = []
-    try:
-        text = block.data.decode()
-    except UnicodeDecodeError as error:
-        found = f"the byte 0x{block.data[error.start]:02x}"
-        mistakes.append(block.bad(error.start, "not UTF-8", found, "text in UTF-8"))
-    if (position := block.data.find(b"\0")) >= 0:
-        mistakes.append(block.bad(position, "a NUL character", b"\0", "text in UTF-8"))
-    if not mistakes:
-        return text, None
-    first = min(mistakes, key=lambda mistake: mistake.line)
-    before, _ = block.around(first.line)
-    return before.data.decode(), first
+    if (mistake := unreadable(block)) is None:
+        return block.data.decode(), None
+    before, _ = block.around(mistake.line)
+    return before.data.decode(), mistake

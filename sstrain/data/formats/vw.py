@@ -70,10 +70,9 @@ class Vw(Source):
         return VwReader(fitted.get("hash_bits"), labelled)
 
     @classmethod
-    def fits(cls, sample: Sample) -> bool:
-        """Whether each of the first lines has a label part and a bar."""
-        lines = [line for line in sample.lines if line.strip()]
-        return sample.is_text and bool(lines) and all(map(_ROW.fullmatch, lines))
+    def fitting_lines(cls, sample: Sample) -> dict[int, bool]:
+        """Return which lines have a label part and a bar."""
+        return sample.tried(_ROW.fullmatch) if sample.is_text else {}
 
 
 class VwReader(LineReader):
@@ -102,7 +101,7 @@ class VwReader(LineReader):
         raise_first(unreadable(block), mistake, uncertain, too_large)
         num_rows = result.num_rows
         return Rows(
-            *summed_repeats(*self._entries(text, parsed, result)),
+            *summed_repeats(*self._entries(text, parsed, result), block.name),
             labels=self._label_ids(text, parsed, num_rows),
             lines=parsed.lines[:num_rows] + block.first_line,
             weights=parsed.weights[:num_rows].copy(),

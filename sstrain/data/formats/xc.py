@@ -42,12 +42,12 @@ class Xc(MultiLabelSource):
         return XcReader(self, fitted, labelled)
 
     @classmethod
-    def fits(cls, sample: Sample) -> bool:
-        """Whether the first line is a header, and the next ones are labels and features."""
-        if not sample.is_text or not sample.lines or not _HEADER.fullmatch(sample.lines[0]):
-            return False
-        lines = [line for line in sample.lines[1:] if line.strip()]
-        return all(map(_fits_row, lines)) and any(b":" in line for line in lines)
+    def fitting_lines(cls, sample: Sample) -> dict[int, bool]:
+        """Return which lines are labels and features, below a header in the first one."""
+        has_header = bool(sample.lines and _HEADER.fullmatch(sample.lines[0]))
+        if not has_header or not sample.is_text or b":" not in sample.start:
+            return {}
+        return sample.tried(_fits_row) | {1: True}
 
 
 def _fits_row(line: bytes) -> bool:

@@ -12,6 +12,7 @@ from sources import written
 from sstrain.data.bad_lines import BadLineError, BadLines
 from sstrain.data.blocks import Block
 from sstrain.data.formats.fasttext import Fasttext, FasttextReader
+from sstrain.data.guessing import share_of
 from sstrain.data.reader import Rows
 from sstrain.data.reading import Reading
 from sstrain.data.sample import Sample
@@ -238,4 +239,4 @@ def test_keys_are_checked(keys: dict[str, Any]) -> None:
     ],
 )
 def test_files_are_told_by_their_labels(start: bytes, fits: bool, tmp_path: Path) -> None:
-    assert Fasttext.fits(Sample(str(tmp_path / "f"), start, whole=True)) == fits
+    assert (share_of(Fasttext, Sample(str(tmp_path / "f"), start, whole=True)) >= 0.9) == fits

@@ -16,6 +16,7 @@ from scipy import sparse
 
 from sstrain.data.bad_lines import BadLines
 from sstrain.data.formats.npz import Npz
+from sstrain.data.reading import Reading
 from sstrain.data.sample import sample_of
 from sstrain.errors import UserError
 
@@ -207,6 +208,9 @@ def test_targets_stand_in_one_place(tmp_path: Path) -> None:
         "targets_path"
     )
     path = saved(tmp_path, targets=None)
+    reader = source_of(Npz, tmp_path / "x", targets_path=str(targets)).at(str(path)).reader({})
+    with pytest.raises(UserError, match=r"found none; expected an array 'targets' in the file$"):
+        list(reader.chunks(Reading([str(path)])))
     assert mistake(path, targets_path=str(tmp_path / "z")) == f"{tmp_path / 'z'}: no such file"
     with pytest.raises(ValidationError, match="found 1 path and 2 targets_path"):
         source_of(Npz, path, targets_path=["a", "b"])

@@ -16,6 +16,7 @@ from sources import written
 
 from sstrain.data.blocks import Block
 from sstrain.data.formats.svmlight import Svmlight
+from sstrain.data.guessing import share_of
 from sstrain.data.reader import LineReader
 from sstrain.data.sample import sample_of
 from sstrain.errors import UserError
@@ -33,8 +34,7 @@ def mistake(path: Path, **keys: Any) -> str:
     return str(error.value)
 
 
-def as_read_there(x: Any, y: list[tuple[float, ...]]) -> list[tuple[set[str], dict[str, float]]]:
-    """Return scikit-learn's rows by name."""
+def rows_read_there(x: Any, y: list[tuple[float, ...]]) -> list[tuple[set[str], dict[str, float]]]:
     return [
         (
             {str(int(label)) for label in labels},
@@ -77,7 +77,7 @@ def test_files_are_read_as_scikit_learn_reads_them(
     path = written(tmp_path_factory.mktemp("svmlight"), file.getvalue())
     x, y = load_svmlight_file(str(path), n_features=31, zero_based=True)
     found = [(set(labels), row) for labels, row in read(path)]
-    assert found == as_read_there(x, [(label,) for label in y])
+    assert found == rows_read_there(x, [(label,) for label in y])
 
 
 @settings(max_examples=80, deadline=None)
@@ -101,7 +101,7 @@ def test_several_labels_are_read_as_scikit_learn_reads_them(
     x, y = load_svmlight_file(str(path), n_features=31, zero_based=True, multilabel=True)
     found = [(set(labels), row) for labels, row in read(path, multilabel="split")]
     # Rows of neither labels nor features are left out by scikit-learn.
-    assert [row for row in found if row != (set(), {})] == as_read_there(x, y)
+    assert [row for row in found if row != (set(), {})] == rows_read_there(x, y)
     assert len(found) == len(examples)
 
 
@@ -109,7 +109,7 @@ def test_several_labels_are_read_as_scikit_learn_reads_them(
 def test_the_files_of_scikit_learns_own_tests(name: str) -> None:
     x, y = load_svmlight_file(str(FOREIGN / name), multilabel=True, zero_based=True)
     found = [(set(labels), row) for labels, row in read(FOREIGN / name, multilabel="split")]
-    assert found == as_read_there(x, y)
+    assert found == rows_read_there(x, y)
     assert len(found) > 2
 
 
@@ -297,4 +297,4 @@ def test_contexts_need_no_label_and_every_line_is_one(tmp_path: Path) -> None:
     ],
 )
 def test_what_looks_like_svmlight(text: str, fits: bool, tmp_path: Path) -> None:
-    assert Svmlight.fits(sample_of(str(written(tmp_path, text)))) == fits
+    assert (share_of(Svmlight, sample_of(str(written(tmp_path, text)))) >= 0.9) == fits

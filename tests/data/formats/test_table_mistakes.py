@@ -3,13 +3,17 @@
 import gzip
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pyarrow import csv
 from sources import written
 from tables import mistake, named, read, rows_of
 
+from sstrain.config.source import source_of
 from sstrain.data.bad_lines import BadLines
 from sstrain.data.formats import table_csv
+from sstrain.errors import UserError
 
 
 @pytest.mark.parametrize(
@@ -38,6 +42,13 @@ from sstrain.data.formats import table_csv
 def test_mistakes_are_placed(tmp_path: Path, content: str | bytes, expected: str) -> None:
     path = written(tmp_path, content, "t.csv")
     assert mistake(path, numeric=["n"]).startswith(f"{path}{expected}")
+
+
+def test_a_table_on_the_command_line_needs_a_target() -> None:
+    with pytest.raises(UserError) as error:
+        source_of("clicks.csv", "table", [])
+    assert str(error.value) == "--set target: missing; expected text"
+    assert source_of("clicks.csv", "table", ["target=item"]).target == "item"  # type: ignore[attr-defined]
 
 
 def test_an_unknown_column_is_likely_a_similar_one(tmp_path: Path) -> None:
@@ -165,14 +176,31 @@ def test_names_are_of_one_line(end: str, tmp_path: Path) -> None:
     """For files hold a name a line, and so do predictions."""
     row, label = f'k,"a{end}b"\n', f'"k{end}l",a\n'
     path = written(tmp_path, f"y,x\n{row}{label}k,a\n", "t.csv")
-    assert mistake(path).startswith(f"{path}:2: column 'x': a line's end in a category; found 'a")
+    assert mistake(path).startswith(
+        f"{path}:2: column 'x': a line's end or a NUL in a category; found 'a"
+    )
     assert mistake(path, text=["x"]).startswith(f"{path}:4: column 'y': a line's")
     bad_lines = BadLines(skip=True)
     reader, chunks = read(path, target="y", bad_lines=bad_lines)
     assert [(label, values) for _, label, values in named(reader, chunks)] == [("k", {"x=a": 1.0})]
     assert bad_lines.count == 2
     path = written(tmp_path, f'y,"x{end}z"\nk,a\n', "t.csv")
-    assert mistake(path).startswith(f"{path}: a line's end in a column's name; found 'x")
+    assert mistake(path).startswith(f"{path}: a line's end or a NUL in a column's name; found 'x")
+
+
+def test_text_is_parsed_without_threads_of_pyarrows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For they could abort a program that ends by a mistake."""
+    threads, read_csv = [], csv.read_csv
+
+    def watched(*arguments: Any, read_options: csv.ReadOptions, **options: Any) -> Any:
+        threads.append(read_options.use_threads)
+        return read_csv(*arguments, read_options=read_options, **options)
+
+    monkeypatch.setattr(csv, "read_csv", watched)
+    assert rows_of(written(tmp_path, "y,n\nk,1\n"), target="y") == [(2, "k", {"n": 1})]
+    assert threads == [False, False]  # the header's, the rows'
 
 
 def test_a_mark_that_does_not_begin_the_file_is_text(

@@ -10,6 +10,7 @@ import pytest
 from pyarrow import parquet
 from tables import mistake, named, read, rows_of
 
+from sstrain.data.bad_lines import BadLines
 from sstrain.data.formats import table_parquet
 from sstrain.data.formats.table import Table
 from sstrain.data.sample import sample_of
@@ -84,6 +85,32 @@ def test_what_parquet_may_not_hold(tmp_path: Path, keys: dict[str, Any], expecte
         nested=pa.array([[1], [2]]),
     )
     assert expected in mistake(path, **keys)
+
+
+def test_text_of_digits_is_categorical_in_parquet(tmp_path: Path) -> None:
+    for kind in (pa.string(), pa.large_string(), pa.string_view()):
+        path = parquet_file(tmp_path, y=["k", "l"], s=pa.array(["1", "20"], kind))
+        expected = [(1, "k", {"s=1": 1}), (2, "l", {"s=20": 1})]
+        assert rows_of(path, target="y") == expected
+        assert rows_of(path, target="y", categorical=["s"]) == expected
+        assert rows_of(path, target="y", numeric=["s"])[1] == (2, "l", {"s": 20})
+        assert rows_of(path, target="s", categorical=["y"])[1] == (2, "20", {"y=l": 1})
+
+
+@pytest.mark.parametrize("mark", ["\0", "\n", "\r"])
+def test_names_in_parquet_are_text_of_one_line(mark: str, tmp_path: Path) -> None:
+    path = parquet_file(tmp_path, y=["k", f"k{mark}", "l"], s=["a", "b", f"{mark}b"])
+    bad_lines = BadLines(skip=True)
+    reader, chunks = read(path, target="y", bad_lines=bad_lines)
+    assert named(reader, chunks) == [(1, "k", {"s=a": 1})]
+    assert bad_lines.messages == [
+        f"{path}: row 2: column 'y': a line's end or a NUL; found {f'k{mark}'!r}; expected text of "
+        "one line",
+        f"{path}: row 3: column 's': a line's end or a NUL in a category; found {f'{mark}b'!r}; "
+        "expected text of one line, or a text column",
+    ]
+    path = parquet_file(tmp_path, y=["k"], **{f"s{mark}": ["a"]})
+    assert mistake(path).startswith(f"{path}: a line's end or a NUL in a column's name; found 's")
 
 
 def test_damaged_parquet(tmp_path: Path) -> None:

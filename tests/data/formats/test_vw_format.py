@@ -11,6 +11,7 @@ from sources import written
 from sstrain.data.bad_lines import BadLineError, BadLines
 from sstrain.data.blocks import Block
 from sstrain.data.formats.vw import Vw, VwReader
+from sstrain.data.guessing import share_of
 from sstrain.data.reader import Rows
 from sstrain.data.reading import Reading
 from sstrain.data.sample import Sample
@@ -214,4 +215,4 @@ def test_bad_lines_are_left_out_and_the_others_read_as_if_alone(
     ],
 )
 def test_files_are_told_by_their_bars(start: bytes, fits: bool, tmp_path: Path) -> None:
-    assert Vw.fits(Sample(str(tmp_path / "f"), start, whole=True)) == fits
+    assert (share_of(Vw, Sample(str(tmp_path / "f"), start, whole=True)) >= 0.9) == fits

@@ -14,7 +14,7 @@ from typing import IO, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sstrain.data.formats.wording import reason_of, shown
+from sstrain.data.wording import reason_of, shown
 from sstrain.errors import UserError
 
 __all__ = [

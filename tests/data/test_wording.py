@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sstrain.data.formats.wording import joined, listed, printable, reason_of, shown
+from sstrain.data.wording import joined, listed, printable, reason_of, shown
 
 anything = st.text(st.characters(), max_size=300)
 
