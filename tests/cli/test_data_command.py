@@ -192,6 +192,8 @@ def test_a_signal_leaves_no_temporary_file(
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # What a shell runs in the background is deaf to Ctrl-C, and so are its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdin is not None
     folder = tmp_path / "cache" if command == "info" else tmp_path
