@@ -39,7 +39,7 @@ demo: $(VENV)/installed
 	@echo "The report:   $(COMPARISON)/report.html"
 
 test: $(VENV)/installed-dev
-	$(VENV)/bin/python -m pytest $(PYTEST_FLAGS)
+	$(VENV)/bin/python -m pytest $(PYTEST_FLAGS) --ignore=tests/fuzz
 	@# An index out of bounds is silent in a compiled kernel, unless it was compiled to be checked.
 	NUMBA_CACHE_DIR= NUMBA_BOUNDSCHECK=1 $(VENV)/bin/python -m pytest $(PYTEST_FLAGS) $(KERNEL_TESTS)
 

@@ -228,7 +228,10 @@ from pathlib import Path
 from sstrain.data.cache import load
 from sources import DataKeys, train_source
 from sstrain.data.batches import BatchReader, epoch_order
-load(DataKeys(train_source(Path(sys.argv[2]), format="svmlight")), print)
+splits = load(DataKeys(train_source(Path(sys.argv[2]), format="svmlight")), print)
+# Kernels are compiled before the limit.
+epoch_order(1, 0, splits.train.num_examples, 0, 2, 16)
+BatchReader(splits.train, splits.vocabulary.num_features).take(epoch_order(1, 0, 9, 0, 2))
 limit = int(sys.argv[1])
 used = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_DATA, (used + limit, used + limit))
