@@ -95,7 +95,7 @@ def check(
     "form",
     type=click.Choice(["store", "svmlight", "xc"]),
     help="What TO becomes; by default its ending says: .svm, .svmlight, .libsvm or .xc, each also "
-    "with .gz; a store if it has none of them.",
+    "with .gz; a store if it is .store or there is none.",
 )
 @click.option("--overwrite", is_flag=True, help="Take the place of what is there.")
 def convert(

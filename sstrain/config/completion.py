@@ -73,9 +73,12 @@ def _tell_format(train: Node, problems: list[Problem], key: Key) -> None:
         return
     place = form.place if form else train.place
     is_file = path.value != STANDARD_INPUT
+    file = os.path.join(path.place.folder if is_file else "", path.value)
     try:
-        name = guess_format(os.path.join(path.place.folder if is_file else "", path.value))
+        name = guess_format(file)
     except UserError as error:
+        if is_file and not os.path.exists(file):
+            place, key = path.place, (*key[:-1], "path")
         problems.append(Problem(place, key, str(error)))
         name = REPORTED
     train.value["format"] = Node(name, place)

@@ -36,9 +36,22 @@ _HEEDED = {"hash_bits"}
 
 
 def form_of(path: Path) -> Form:
-    """Return what a path's ending stands for: text, plain or gzipped, else a store."""
+    """Return what a path's ending stands for: text, plain or gzipped; or a store, if it has none.
+
+    Raises
+    ------
+    UserError
+        For any other ending, which a folder is not expected to have.
+    """
     plain = path.with_suffix("") if path.suffix == ".gz" else path
-    return _FORMS.get(plain.suffix, "store")
+    if path.suffix in ("", ".store"):
+        return "store"
+    if plain.suffix not in _FORMS:
+        raise UserError(
+            f"{path}: its ending says nothing; found {path.suffix!r}; expected .store for a store, "
+            f"or {', '.join(_FORMS)} for text, each also with .gz; or give --to"
+        )
+    return _FORMS[plain.suffix]
 
 
 def convert(

@@ -223,7 +223,7 @@ DATA = {
     ),
     "no format, told once": (
         "data:\n  train: {path: a}\n  validation: {path: b}\n",
-        ["c.yaml:2 data.train.format: a: no such file"],
+        ["c.yaml:2 data.train.path: a: no such file"],
     ),
     "unknown format, told once": (
         "data:\n  test: {path: b}\n  train: {path: a, format: sequenc}\n",

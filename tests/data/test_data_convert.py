@@ -134,12 +134,17 @@ def test_written_rows_have_their_labels_or_none() -> None:
         ("a.xc", "xc"),
         ("a.xc.gz", "xc"),
         ("a.store", "store"),
-        ("a.gz", "store"),
         ("svm", "store"),
     ],
 )
 def test_the_ending_names_the_form(name: str, form: str) -> None:
     assert form_of(Path("some.svm") / name) == form
+
+
+@pytest.mark.parametrize("name", ["a.gz", "a.csv", "a.vw", "a.svm.zst"])
+def test_an_ending_that_says_nothing_is_refused(name: str) -> None:
+    with pytest.raises(UserError, match=r"its ending says nothing; found '.*'; expected \.store"):
+        form_of(Path(name))
 
 
 def test_what_is_fitted_is_refused(tmp_path: Path) -> None:
