@@ -66,7 +66,7 @@ def load(data: DataSection, report: Report, use_cache: bool = True) -> Splits:
         return splits
     try:
         _make(folder, data, files, report)
-        splits = _read(folder, files)
+        splits = _read(folder, files, read_manifest(folder, _KIND))
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise FailureError(
@@ -139,8 +139,8 @@ def _found(folder: Path, files: dict[str, DataFile], report: Report) -> Splits |
     if not folder.is_dir():
         return None
     try:
-        splits = _read(folder, files)
         manifest = read_manifest(folder, _KIND)
+        splits = _read(folder, files, manifest)
         notes = [_renamed(note, _new_names(manifest, files)) for note in manifest["notes"]]
     except (UserError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         report(f"{folder}: made anew, for it cannot be used: {error}")
@@ -197,8 +197,7 @@ def _check_unchanged(before: dict[str, DataFile], read: list[DataFile]) -> None:
             )
 
 
-def _read(folder: Path, files: dict[str, DataFile]) -> Splits:
-    manifest = read_manifest(folder, _KIND)
+def _read(folder: Path, files: dict[str, DataFile], manifest: dict[str, Any]) -> Splits:
     names = _new_names(manifest, files)
     vocabulary = Vocabulary.load(folder)
     splits: dict[str, Dataset] = {}

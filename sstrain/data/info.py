@@ -11,6 +11,7 @@ from sstrain.data import TrainSource
 from sstrain.data.dataset import Dataset
 from sstrain.data.raw import Report
 from sstrain.data.slices import RowSlice, row_slices
+from sstrain.data.splitting import mixed
 from sstrain.data.vocabulary import Vocabulary
 from sstrain.data.whole import whole_source
 
@@ -142,9 +143,9 @@ def _hashed(rows: RowSlice) -> NDArray[np.uint64]:
     values = rows.values + np.float32(0)  # -0 becomes 0
     entries = (rows.indices.astype(np.uint64) << np.uint64(32)) | values.view(np.uint32)
     # Complements, since 0 stays 0 when it is mixed and would count for nothing in a sum.
-    features = _sums(_mixed(~entries), rows.indptr)
-    labels = _sums(_mixed(~rows.labels.astype(np.uint64)), rows.label_indptr)
-    return _mixed(features ^ _mixed(labels))
+    features = _sums(mixed(~entries), rows.indptr)
+    labels = _sums(mixed(~rows.labels.astype(np.uint64)), rows.label_indptr)
+    return mixed(features ^ mixed(labels))
 
 
 def _sums(parts: NDArray[np.uint64], indptr: NDArray[np.int64]) -> NDArray[np.uint64]:
@@ -152,13 +153,6 @@ def _sums(parts: NDArray[np.uint64], indptr: NDArray[np.int64]) -> NDArray[np.ui
     sums = np.zeros(len(parts) + 1, np.uint64)
     np.cumsum(parts, out=sums[1:])
     return np.diff(sums[indptr])
-
-
-def _mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return well-spread bits for each number, one to one: the finaliser of SplitMix64."""
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return bits ^ (bits >> np.uint64(31))
 
 
 def as_text(figures: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LineSplit", "SplitName", "uniform_of_lines"]
+__all__ = ["LineSplit", "SplitName", "mixed", "uniform_of_lines"]
 
 SplitName = Literal["train", "validation", "test"]
 
@@ -15,7 +15,7 @@ _MULTIPLIER_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MULTIPLIER_2 = np.uint64(0x94D049BB133111EB)
 
 
-def _mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Return SplitMix64's finaliser (Steele, Lea and Flood 2014) of 64 bits each."""
     bits = (bits ^ (bits >> np.uint64(30))) * _MULTIPLIER_1
     bits = (bits ^ (bits >> np.uint64(27))) * _MULTIPLIER_2
@@ -32,8 +32,8 @@ def uniform_of_lines(lines: NDArray[np.int64], seed: int) -> NDArray[np.float64]
     seed : int
         From 0; its lowest 64 bits count.
     """
-    key = _mixed(np.array([seed & (2**64 - 1)], np.uint64) + _GAMMA)
-    bits = _mixed(key + lines.astype(np.uint64) * _GAMMA)
+    key = mixed(np.array([seed & (2**64 - 1)], np.uint64) + _GAMMA)
+    bits = mixed(key + lines.astype(np.uint64) * _GAMMA)
     return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
