@@ -21,7 +21,7 @@ from sstrain.config import Config, load
 from sstrain.data.batches import Batch, BatchReader
 from sstrain.data.cache import load as load_data
 from sstrain.data.loading import Splits
-from sstrain.models.base import Layout, Scores
+from sstrain.models.base import Layout, Scores, StepContext
 from sstrain.objectives.base import SampledObjective
 from sstrain.samplers import build_sampler
 from sstrain.samplers.fixed import FixedSampler
@@ -48,7 +48,7 @@ def mean_gradient(
         candidates = sampler.draw(repeated, seed=1, epoch=0, step=0)
         hits = np.empty(size, np.int32)
         kernels.find_hits(candidates, batch.targets, hits)
-        scores = model.score(repeated, candidates, hits)
+        scores = model.score(repeated, candidates, hits, StepContext(0.0, 0))
         losses = np.empty(size)
         gradient = Scores(np.empty(size, np.float32), np.zeros_like(scores.candidates))
         objective.gradient(*scores, candidates, hits, batch.weights, losses, *gradient)

@@ -9,6 +9,7 @@ from sstrain.config.sections import Config
 from sstrain.data.batches import Batch, BatchReader
 from sstrain.data.dataset import Dataset
 from sstrain.data.vocabulary import Vocabulary
+from sstrain.optim import OPTIMIZERS
 
 
 def make_vocabulary(num_classes: int, num_features: int) -> Vocabulary:
@@ -56,11 +57,18 @@ def whole_batch(dataset: Dataset, num_features: int) -> Batch:
     return BatchReader(dataset, num_features).take(np.arange(dataset.num_examples))
 
 
+def make_model(config: Config, vocabulary: Vocabulary) -> Any:
+    """Return a config's model before the first step."""
+    model = config.model.allocate(vocabulary.num_features, vocabulary.num_classes, config.optimizer)
+    model.initialise(vocabulary, config.seed)
+    return model
+
+
 def make_config(**sections: Any) -> Config:
     """Return a resolved config; the data sections are not read."""
     optimizer = {"type": "sgd", "learning_rate": 0.5, **sections.pop("optimizer", {})}
     training = {"batch_size": 8, **sections.pop("training", {})}
-    if optimizer["type"] != "sgd":
+    if OPTIMIZERS[optimizer["type"]].adaptive:
         optimizer.setdefault("initial_accumulator", 1 / training["batch_size"] ** 2)
     if optimizer.get("l2"):
         optimizer.setdefault("l2_interval", 3)

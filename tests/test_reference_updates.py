@@ -38,6 +38,22 @@ def test_equations_27_28_29_update_rules() -> None:
     assert rowwise.tolist() == [[1 - 1.5 / 6, 2 - 2 / 6], [3, 4]]
 
 
+def test_equations_40_41_adam() -> None:
+    """The first step is the rate times the gradient's sign; a cell without gradient stays."""
+    weight, moments = np.ones((2, 2)), np.zeros((3, 2, 2))
+    first = updates.adam(weight, moments, np.array([[3.0, -4.0], [0.0, 0.0]]), 0.5)
+    assert first[0] == pytest.approx([0.5, 1.5])
+    assert first[1].tolist() == [1, 1]
+    assert moments[2].tolist() == [[1, 1], [0, 0]]
+    second = updates.adam(first, moments, np.array([[3.0, 0.0], [0.0, 2.0]]), 0.5)
+    assert second[0] == pytest.approx([0, 1.5], abs=1e-6)
+    assert second[1] == pytest.approx([1, 0.5])
+    third = updates.adam(second, moments, np.array([[0.0, 1.0], [0.0, 0.0]]), 0.5)
+    mean, square = 0.9 * -0.4 + 0.1, 0.999 * 0.016 + 0.001
+    rate = 0.5 * math.sqrt(1 - 0.999**3) / (1 - 0.9**3)
+    assert third[0] == pytest.approx([0, 1.5 - rate * mean / math.sqrt(square)], abs=1e-6)
+
+
 def random_gradient(step: int, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
     rng = np.random.default_rng(100 + step)
     return rng.normal(size=weight.shape), rng.normal(size=bias.shape)

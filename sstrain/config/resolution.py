@@ -49,8 +49,8 @@ def _optimizer(config: Config) -> Optimizer:
     if optimizer.learning_rate is None:
         changes["learning_rate"] = config.model.default_learning_rates[optimizer.type]
     if optimizer.adaptive and getattr(optimizer, "initial_accumulator", None) is None:
-        # What an accumulator of 1 is to a sum over the batch, this is to the mean.
-        changes["initial_accumulator"] = 1 / config.training.batch_size**2
+        accumulator = config.model.default_accumulator(config.training.batch_size)
+        changes["initial_accumulator"] = accumulator
     if optimizer.l2 and optimizer.l2_interval is None:
         changes["l2_interval"] = _DECAY_INTERVAL
     return optimizer.model_copy(update=changes)

@@ -15,6 +15,7 @@ from numba import config as numba_config
 from numba.extending import overload
 
 __all__ = [
+    "FLAGS",
     "compiled_before",
     "dispatched",
     "finite",
@@ -29,7 +30,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 # Sums may be reassociated, so that they vectorise. Neither nnan nor ninf: kernels look for
 # non-finite values.
-_FLAGS: dict[str, Any] = {
+FLAGS: dict[str, Any] = {
     "fastmath": {"reassoc", "contract", "nsz", "arcp"},
     "error_model": "numpy",
 }
@@ -76,7 +77,7 @@ if not os.environ.get("NUMBA_CACHE_DIR"):
 
 def kernel(function: _Function) -> _Function:
     """Compile a serial kernel that releases the GIL; its machine code is cached on disk."""
-    return cast(_Function, numba.njit(cache=True, nogil=True, **_FLAGS)(function))
+    return cast(_Function, numba.njit(cache=True, nogil=True, **FLAGS)(function))
 
 
 def parallel_kernel(function: _Function) -> _Function:
@@ -84,13 +85,13 @@ def parallel_kernel(function: _Function) -> _Function:
 
     Where indices are checked it is serial: what a thread raises would be lost.
     """
-    flags = {**_FLAGS, "parallel": not _CHECKED}
+    flags = {**FLAGS, "parallel": not _CHECKED}
     return cast(_Function, numba.njit(cache=True, nogil=True, **flags)(function))
 
 
 def inline(function: _Function) -> _Function:
     """Compile a helper that kernels call and LLVM inlines."""
-    return cast(_Function, numba.njit(**_FLAGS)(function))
+    return cast(_Function, numba.njit(**FLAGS)(function))
 
 
 def precise(function: _Function) -> _Function:
@@ -135,7 +136,7 @@ def dispatched(generic: Callable[..., Any]) -> Dispatched:
         return _unannotated(table[arguments[0].instance_class])
 
     select.__signature__ = inspect.signature(_unannotated(generic))  # type: ignore[attr-defined]
-    overload(generic, jit_options=_FLAGS)(select)  # type: ignore[arg-type]
+    overload(generic, jit_options=FLAGS)(select)  # type: ignore[arg-type]
     generic.__dict__["register"] = table.__setitem__
     generic.__dict__["table"] = table
     return cast(Dispatched, generic)

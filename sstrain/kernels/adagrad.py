@@ -17,7 +17,7 @@ class AdaGradState(NamedTuple):
     ``sum_of_squares`` stay unallocated zeros.
     """
 
-    sum_of_squares: NDArray[np.float32]  # [rows, V]
+    sum_of_squares: NDArray[np.float32]  # [cells]
     initial: np.float32
     rate: np.float32
 
@@ -30,12 +30,10 @@ def _row_rate(rule: AdaGradState, row: int, sum_of_squares: float) -> np.float32
     return rule.rate
 
 
-def _cell_step(
-    rule: AdaGradState, row: int, column: int, gradient: np.float32, rate: np.float32
-) -> np.float32:
+def _cell_step(rule: AdaGradState, cell: int, gradient: np.float32, rate: np.float32) -> np.float32:
     """Equation 28."""
-    total = rule.sum_of_squares[row, column] + gradient * gradient
-    rule.sum_of_squares[row, column] = total
+    total = rule.sum_of_squares[cell] + gradient * gradient
+    rule.sum_of_squares[cell] = total
     return np.float32(-rate * gradient / np.sqrt(total + rule.initial))
 
 

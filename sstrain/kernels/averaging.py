@@ -19,23 +19,23 @@ class NotAveraged(NamedTuple):
 class Averaged(NamedTuple):
     """The companion array u of one table of weights (docs/derivation.md, equations 31 and 32)."""
 
-    u: NDArray[np.float32]  # [rows, V]
+    u: NDArray[np.float32]  # [cells]
     steps_before: np.float32  # t - 1
     inverse_steps: np.float32  # 1 / t
 
 
 @dispatched
-def record(average: Any, row: int, column: int, change: float) -> None:
+def record(average: Any, cell: int, change: float) -> None:
     """Take in one weight's change at this step: ``u += (t - 1) * change``."""
-    record.table[type(average)](average, row, column, change)
+    record.table[type(average)](average, cell, change)
 
 
-def _ignore(average: NotAveraged, row: int, column: int, change: np.float32) -> None:
+def _ignore(average: NotAveraged, cell: int, change: np.float32) -> None:
     pass
 
 
-def _accumulate(average: Averaged, row: int, column: int, change: np.float32) -> None:
-    average.u[row, column] += average.steps_before * change
+def _accumulate(average: Averaged, cell: int, change: np.float32) -> None:
+    average.u[cell] += average.steps_before * change
 
 
 record.register(NotAveraged, _ignore)
@@ -43,17 +43,17 @@ record.register(Averaged, _accumulate)
 
 
 @dispatched
-def averaged(average: Any, weight: float, row: int, column: int) -> float:
+def averaged(average: Any, weight: float, cell: int) -> float:
     """Return the weight to predict with: ``w - u / t`` (equation 32), or the weight itself."""
-    return float(averaged.table[type(average)](average, weight, row, column))
+    return float(averaged.table[type(average)](average, weight, cell))
 
 
-def _itself(average: NotAveraged, weight: np.float32, row: int, column: int) -> np.float32:
+def _itself(average: NotAveraged, weight: np.float32, cell: int) -> np.float32:
     return weight
 
 
-def _mean(average: Averaged, weight: np.float32, row: int, column: int) -> np.float32:
-    return np.float32(weight - average.u[row, column] * average.inverse_steps)
+def _mean(average: Averaged, weight: np.float32, cell: int) -> np.float32:
+    return np.float32(weight - average.u[cell] * average.inverse_steps)
 
 
 averaged.register(NotAveraged, _itself)

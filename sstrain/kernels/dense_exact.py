@@ -12,10 +12,12 @@ from numba import prange
 from numpy.typing import NDArray
 
 from sstrain.kernels._jit import inline, parallel_kernel, signed
-from sstrain.kernels.averaging import NotAveraged, averaged, record
+from sstrain.kernels.averaging import NotAveraged, averaged
 from sstrain.kernels.batches import BatchArrays
 from sstrain.kernels.exponential import exp32
-from sstrain.kernels.update_rule import cell_step, row_rate, sums_rows
+from sstrain.kernels.storage import stored
+from sstrain.kernels.tables import DenseTable, change_cell
+from sstrain.kernels.update_rule import row_rate, sums_rows
 
 __all__ = [
     "BLOCK",
@@ -24,7 +26,6 @@ __all__ = [
     "dense_probabilities_to_gradients",
     "dense_row_rates",
     "dense_score_all",
-    "dense_sweep",
     "dense_update_all",
 ]
 
@@ -42,7 +43,7 @@ class Partials(NamedTuple):
 
 @inline
 def _score_block(
-    weight: NDArray[np.float32],
+    table: DenseTable,
     bias: NDArray[np.float32],
     average: Any,
     bias_average: Any,
@@ -53,40 +54,36 @@ def _score_block(
 ) -> None:
     """Write example i's scores of the classes from ``start`` (equation 1)."""
     for k in range(len(scores)):
-        scores[k] = averaged(bias_average, bias[0, start + k], 0, start + k)
+        scores[k] = averaged(bias_average, bias[start + k], start + k)
     for entry in range(batch.indptr[i], batch.indptr[i + 1]):
-        row = batch.features[batch.slots[entry]]
+        first = batch.features[batch.slots[entry]] * table.width + start
         x = batch.values[entry]
         for k in range(len(scores)):
-            scores[k] += x * averaged(average, weight[row, start + k], row, start + k)
+            weight = stored(table.values, first + k)
+            scores[k] += x * averaged(average, weight, first + k)
 
 
 @parallel_kernel
 def dense_score_all(
-    weight: NDArray[np.float32],
+    table: DenseTable,
     bias: NDArray[np.float32],
     average: Any,
     bias_average: Any,
     batch: BatchArrays,
     scores: NDArray[np.float32],
 ) -> None:
-    """Write the scores of all classes, float32 [B, V], by the averaged weights if there are any.
-
-    ``bias`` has shape [1, V].
-    """
-    num_classes = weight.shape[1]
+    """Write the scores of all classes, float32 [B, V], by the averaged weights if there are any."""
+    num_classes = len(bias)
     for block in prange((num_classes + BLOCK - 1) // BLOCK):
         start = signed(block) * BLOCK
         stop = min(start + BLOCK, num_classes)
         for i in range(len(scores)):
-            _score_block(
-                weight, bias, average, bias_average, batch, i, start, scores[i, start:stop]
-            )
+            _score_block(table, bias, average, bias_average, batch, i, start, scores[i, start:stop])
 
 
 @parallel_kernel
 def dense_forward(
-    weight: NDArray[np.float32],
+    table: DenseTable,
     bias: NDArray[np.float32],
     batch: BatchArrays,
     targets: NDArray[np.int32],
@@ -96,10 +93,9 @@ def dense_forward(
 ) -> None:
     """Score all classes, and keep of each block ``exp(score - highest)`` and its partials.
 
-    ``bias`` has shape [1, V]; ``exponentials`` is float32 [B, V], ``target_scores`` float32
-    [B]; both are written.
+    ``exponentials`` is float32 [B, V], ``target_scores`` float32 [B]; both are written.
     """
-    num_classes = weight.shape[1]
+    num_classes = len(bias)
     live = NotAveraged()
     # Taken out of the tuple: numba drops a write to an array that a parallel loop reaches
     # through a tuple's field.
@@ -109,7 +105,7 @@ def dense_forward(
         stop = min(start + BLOCK, num_classes)
         for i in range(len(targets)):
             scores = exponentials[i, start:stop]
-            _score_block(weight, bias, live, live, batch, i, start, scores)
+            _score_block(table, bias, live, live, batch, i, start, scores)
             if start <= targets[i] < stop:
                 target_scores[i] = scores[targets[i] - start]
             highest = scores[0]
@@ -217,7 +213,7 @@ def dense_row_rates(
 
 @inline
 def _apply_block(
-    weight: NDArray[np.float32],
+    table: DenseTable,
     rule: Any,
     average: Any,
     row: int,
@@ -227,17 +223,15 @@ def _apply_block(
 ) -> np.float32:
     """Update one row's weights of a block; return 0, or NaN if one is no longer finite."""
     probe = _ZERO
+    first = row * table.width + start
     for k in range(len(gradient)):
-        change = cell_step(rule, row, start + k, gradient[k], rate)
-        weight[row, start + k] += change
-        record(average, row, start + k, change)
-        probe += weight[row, start + k] * _ZERO
+        probe += change_cell(table.values, table.key, rule, average, first + k, gradient[k], rate)
     return probe
 
 
 @parallel_kernel
 def dense_update_all(
-    weight: NDArray[np.float32],
+    table: DenseTable,
     bias: NDArray[np.float32],
     rule: Any,
     bias_rule: Any,
@@ -250,10 +244,11 @@ def dense_update_all(
 ) -> int:
     """Apply the exact gradient, block by block; return the number of bad blocks of rows.
 
-    ``bias`` has shape [1, V]; ``d_scores`` is float32 [B, V]; ``rates`` as `dense_row_rates`
+    ``d_scores`` is float32 [B, V]; ``rates`` as `dense_row_rates`
     wrote them.
     """
-    num_classes = weight.shape[1]
+    num_classes = len(bias)
+    bias_table = DenseTable(bias, num_classes, np.uint64(0))
     bad = 0
     for block in prange((num_classes + BLOCK - 1) // BLOCK):
         start = signed(block) * BLOCK
@@ -261,25 +256,12 @@ def dense_update_all(
         for slot in range(num_features):
             _row_gradient(batch, slot, d_scores, start, gradient)
             probe = _apply_block(
-                weight, rule, average, batch.features[slot], start, gradient, rates[slot]
+                table, rule, average, batch.features[slot], start, gradient, rates[slot]
             )
             bad += 0 if probe == _ZERO else 1
         _bias_gradient(d_scores, start, gradient)
-        probe = _apply_block(bias, bias_rule, bias_average, 0, start, gradient, rates[num_features])
-        bad += 0 if probe == _ZERO else 1
-    return bad
-
-
-@parallel_kernel
-def dense_sweep(weight: NDArray[np.float32], average: Any, factor: np.float32) -> int:
-    """Multiply all weights by the pending decay (equation 30); return the number of bad rows."""
-    bad = 0
-    for row in prange(weight.shape[0]):
-        probe = np.float32(0)
-        for column in range(weight.shape[1]):
-            change = weight[row, column] * factor - weight[row, column]
-            weight[row, column] += change
-            record(average, row, column, change)
-            probe += weight[row, column] * _ZERO
+        probe = _apply_block(
+            bias_table, bias_rule, bias_average, 0, start, gradient, rates[num_features]
+        )
         bad += 0 if probe == _ZERO else 1
     return bad

@@ -30,7 +30,7 @@ def _row_rate(rule: RowwiseAdaGradState, row: int, sum_of_squares: np.float32) -
 
 
 def _cell_step(
-    rule: RowwiseAdaGradState, row: int, column: int, gradient: np.float32, rate: np.float32
+    rule: RowwiseAdaGradState, cell: int, gradient: np.float32, rate: np.float32
 ) -> np.float32:
     return np.float32(-rate * gradient)
 

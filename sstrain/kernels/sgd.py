@@ -23,9 +23,7 @@ def _row_rate(rule: SgdState, row: int, sum_of_squares: np.float32) -> np.float3
     return rule.rate
 
 
-def _cell_step(
-    rule: SgdState, row: int, column: int, gradient: np.float32, rate: np.float32
-) -> np.float32:
+def _cell_step(rule: SgdState, cell: int, gradient: np.float32, rate: np.float32) -> np.float32:
     """Equation 27."""
     return np.float32(-rate * gradient)
 

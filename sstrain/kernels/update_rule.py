@@ -20,6 +20,9 @@ def row_rate(rule: Any, row: int, sum_of_squares: float) -> float:
 
 
 @dispatched
-def cell_step(rule: Any, row: int, column: int, gradient: float, rate: float) -> float:
-    """Return what is added to one weight, and update the rule's state for it."""
-    return float(cell_step.table[type(rule)](rule, row, column, gradient, rate))
+def cell_step(rule: Any, cell: int, gradient: float, rate: float) -> float:
+    """Return what is added to the weight of one cell, and update the rule's state for it.
+
+    Cells are counted through the whole table, whatever its shape.
+    """
+    return float(cell_step.table[type(rule)](rule, cell, gradient, rate))

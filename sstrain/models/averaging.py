@@ -1,7 +1,7 @@
 """Uniform averages of the weights over the steps, kept by a companion array of the same shape."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,39 +22,40 @@ class Average:
 
     Attributes
     ----------
-    u : float32 array of shape [rows, V]
+    u : float32 array of the table's shape
     steps : int
         t, the steps taken in so far.
     """
 
-    def __init__(self, rows: int, columns: int) -> None:
-        self.u = np.zeros((rows, columns), np.float32)
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.u = np.zeros(shape, np.float32)
         self.steps = 0
 
 
 class AveragedTensor:
     """The averaged weights ``w - u / t``, computed block by block as they are read."""
 
-    def __init__(self, weight: NDArray[np.float32], average: Average) -> None:
+    def __init__(self, weight: NDArray[Any], average: Average) -> None:
         self.shape = weight.shape
         self.dtype = weight.dtype
         self._weight = weight
         self._average = average
 
-    def __iter__(self) -> Iterator[NDArray[np.float32]]:
-        """Yield consecutive rows as float32 arrays."""
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        """Yield consecutive rows as arrays of the weights' type."""
         inverse = np.float32(1 / max(self._average.steps, 1))
         rows = max(1, _BLOCK_BYTES // max(self._weight[:1].nbytes, 1))
         for start in range(0, len(self._weight), rows):
             part = slice(start, start + rows)
-            yield self._weight[part] - self._average.u[part] * inverse
+            mean = self._weight[part].astype(np.float32) - self._average.u[part] * inverse
+            yield mean.astype(self.dtype, copy=False)
 
-    def whole(self) -> NDArray[np.float32]:
+    def whole(self) -> NDArray[Any]:
         """Return the averaged weights as one array."""
         return np.concatenate(list(self))
 
 
-Tensor = NDArray[np.float32] | AveragedTensor
+Tensor = NDArray[Any] | AveragedTensor
 
 
 def kernel_average(average: Average | None) -> "Averaged | NotAveraged":
@@ -62,4 +63,4 @@ def kernel_average(average: Average | None) -> "Averaged | NotAveraged":
     if average is None or average.steps == 0:
         return kernels.NotAveraged()
     before, inverse = np.float32(average.steps - 1), np.float32(1 / average.steps)
-    return kernels.Averaged(average.u, before, inverse)
+    return kernels.Averaged(average.u.reshape(-1), before, inverse)

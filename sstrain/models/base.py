@@ -1,12 +1,14 @@
 """What every weight layout has in common."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, create_model
 
-from sstrain.section import Section
+from sstrain.models.parameters import DType
+from sstrain.section import FilePath, Section
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from sstrain.models.averaging import Tensor
     from sstrain.optim.base import Optimizer
 
-__all__ = ["ForwardPass", "Layout", "Model", "Scores"]
+__all__ = ["ForwardPass", "Layout", "Matching", "Model", "Scores", "StepContext", "StepShape"]
 
 Float32 = NDArray[np.float32]
 
@@ -33,36 +35,110 @@ class ForwardPass(NamedTuple):
     """Scores of an exact step, kept as exponentials relative to their block's largest score."""
 
     target_scores: Float32  # [B]
-    exponentials: Float32  # [B, V]
+    exponentials: Float32  # [B, V], or as the model needs it
     partials: "Partials"
 
 
-class Model(Section):
+class StepContext(NamedTuple):
+    """What a step's place in the run decides."""
+
+    rate: float  # the learning rate
+    key: int  # of the step's random streams: dropout, rounding
+
+
+class StepShape(NamedTuple):
+    """What the size of a step's scratch arrays depends on."""
+
+    batch_size: int
+    entries: int  # non-zeros of a batch
+    num_samples: int | None  # None for the exact gradient
+    shared: bool  # whether the batch shares its candidates
+
+
+class Matching(NamedTuple):
+    """Where each feature and class of a new model stood in an older one, or -1."""
+
+    features: NDArray[np.int64]  # [D]
+    classes: NDArray[np.int64]  # [V]
+
+
+if TYPE_CHECKING:
+    _WarmStart = Section
+else:
+    # "from" is no name that a class body can give.
+    _WarmStart = create_model(
+        "_WarmStart", __base__=Section, **{"from": (FilePath | None, Field(None))}
+    )
+
+
+class Model(_WarmStart):
     """A weight layout, by its name and its own keys."""
 
     type: str
     bias_init: Literal["log_prior", "zeros"] = "log_prior"
+    #: How weights are stored; they are computed with in float32. bfloat16 takes half the memory.
+    dtype: DType = "float32"
 
     #: The learning rate for each update rule where the config names none, as tried on KJV.
     default_learning_rates: ClassVar[dict[str, float]]
 
+    @property
+    def source_run(self) -> str | None:
+        """The run that weights are taken over from (key ``from``), or None."""
+        run: str | None = getattr(self, "from")
+        return run
+
+    def default_accumulator(self, batch_size: int) -> float:
+        """Return the ``initial_accumulator`` where the config gives none.
+
+        What an accumulator of 1 is to the sum over a batch, 1 / batch_size^2 is to its mean.
+        """
+        return 1 / batch_size**2
+
+    def check(self, num_features: int, num_classes: int) -> None:
+        """Refuse data that the layout cannot serve.
+
+        Raises
+        ------
+        UserError
+        """
+        return
+
     @abstractmethod
-    def build(self, vocabulary: "Vocabulary", optimizer: "Optimizer") -> "Layout":
-        """Return the model before the first step."""
+    def allocate(self, num_features: int, num_classes: int, optimizer: "Optimizer") -> "Layout":
+        """Return the model with all weights 0."""
 
     @abstractmethod
     def memory(self, num_features: int, num_classes: int, optimizer: "Optimizer") -> dict[str, int]:
-        """Return the bytes of each part that training holds."""
+        """Return the bytes of each part that training holds: weights, optimizer, averaging."""
+
+    @abstractmethod
+    def step_bytes(self, num_features: int, num_classes: int, shape: StepShape) -> int:
+        """Return the bytes of a step's scratch arrays."""
 
 
 class Layout(Protocol):
     """A model's weights with their optimiser state, and what a step does to them.
 
-    ``rate`` is the step's learning rate. Updates return how many rows of weights (or blocks of
-    them) are no longer finite.
+    Updates return how many rows of weights (or blocks of them) are no longer finite.
     """
 
-    def score(self, batch: "Batch", candidates: "Candidates", hits: NDArray[np.int32]) -> Scores:
+    def initialise(self, vocabulary: "Vocabulary", seed: int) -> None:
+        """Set the weights to those before the first step."""
+
+    def take_over(self, old: Any, matching: Matching) -> None:
+        """Take the weights of matching features and classes from another model of this layout."""
+
+    def weights(self, features: NDArray[np.int64], classes: NDArray[np.int64]) -> Float32:
+        """Return the weight of each pair of a feature and a class, as scores add it."""
+
+    def score(
+        self,
+        batch: "Batch",
+        candidates: "Candidates",
+        hits: NDArray[np.int32],
+        context: StepContext,
+    ) -> Scores:
         """Score targets and candidates; ``hits`` are the targets' places among them, or -1."""
 
     def update(
@@ -71,11 +147,11 @@ class Layout(Protocol):
         candidates: "Candidates",
         hits: NDArray[np.int32],
         d_scores: Scores,
-        rate: float,
+        context: StepContext,
     ) -> int:
-        """Apply a score gradient of targets and candidates."""
+        """Apply a score gradient of targets and candidates that the same batch was scored for."""
 
-    def forward(self, batch: "Batch") -> ForwardPass:
+    def forward(self, batch: "Batch", context: StepContext) -> ForwardPass:
         """Score all classes for an exact step."""
 
     def update_all(
@@ -83,7 +159,7 @@ class Layout(Protocol):
         batch: "Batch",
         forward: ForwardPass,
         log_partitions: NDArray[np.float64],
-        rate: float,
+        context: StepContext,
     ) -> int:
         """Apply the exact gradient; the pass's exponentials are used up."""
 
@@ -93,7 +169,7 @@ class Layout(Protocol):
         With ``averaged=False`` they are those of the live weights, which steps work on.
         """
 
-    def sweep(self, factor: float) -> int:
+    def sweep(self, factor: float, key: int) -> int:
         """Multiply all weights but the bias by the pending decay."""
 
     def count_averaged_step(self) -> None:
@@ -102,7 +178,7 @@ class Layout(Protocol):
     def tensors(self) -> "Mapping[str, Mapping[str, Tensor]]":
         """Return what a checkpoint keeps, by part: ``model`` and ``optimizer``."""
 
-    def live_arrays(self, averaged_steps: int) -> "Mapping[str, Mapping[str, Float32]]":
+    def live_arrays(self, averaged_steps: int) -> "Mapping[str, Mapping[str, NDArray[Any]]]":
         """Return the arrays that a checkpoint is read into, by part and by the names it uses.
 
         ``averaged_steps`` is the number of steps that the checkpoint's average has taken in.

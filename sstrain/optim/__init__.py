@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from sstrain.optim.adagrad import AdaGrad
+from sstrain.optim.adam import Adam
 from sstrain.optim.base import Optimizer
 from sstrain.optim.rowwise_adagrad import RowwiseAdaGrad
 from sstrain.optim.schedules import NEEDS_LENGTH, SCHEDULES, learning_rate
@@ -22,6 +23,7 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
     "sgd": Sgd,
     "adagrad": AdaGrad,
     "rowwise_adagrad": RowwiseAdaGrad,
+    "adam": Adam,
 }
 
 if TYPE_CHECKING:

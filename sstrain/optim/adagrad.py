@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from sstrain import kernels
-from sstrain.optim.base import Arrays, Optimizer
+from sstrain.optim.base import Arrays, Optimizer, Shape
 
 if TYPE_CHECKING:
     from sstrain.kernels import AdaGradState
@@ -23,16 +23,16 @@ class AdaGrad(Optimizer):
     initial_accumulator: float | None = Field(None, gt=0)
     adaptive: ClassVar[bool] = True
 
-    def allocate(self, rows: int, columns: int) -> Arrays:
-        """Return the accumulators, less their initial value: float32 [rows, columns] of zeros."""
-        return {"sum_of_squares": np.zeros((rows, columns), np.float32)}
+    def allocate(self, rows: int, shape: Shape) -> Arrays:
+        """Return the accumulators, less their initial value: zeros of the table's shape."""
+        return {"sum_of_squares": np.zeros(shape, np.float32)}
 
     def kernel_state(self, arrays: Arrays, rate: float) -> "AdaGradState":
         """Return the rule as kernels take it."""
         initial = np.float32(self.initial_accumulator)
-        return kernels.AdaGradState(arrays["sum_of_squares"], initial, np.float32(rate))
+        return kernels.AdaGradState(arrays["sum_of_squares"].reshape(-1), initial, np.float32(rate))
 
     @classmethod
-    def state_bytes(cls, rows: int, columns: int) -> int:
+    def state_bytes(cls, rows: int, cells: int) -> int:
         """Return the accumulators' size."""
-        return 4 * rows * columns
+        return 4 * cells

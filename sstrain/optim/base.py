@@ -10,9 +10,10 @@ from pydantic import Field
 from sstrain.optim.schedules import Schedule
 from sstrain.section import Duration, Section, Span
 
-__all__ = ["Arrays", "Optimizer"]
+__all__ = ["Arrays", "Optimizer", "Shape"]
 
 Arrays = dict[str, NDArray[np.float32]]
+Shape = tuple[int, ...]
 
 
 class Optimizer(Section):
@@ -36,14 +37,22 @@ class Optimizer(Section):
     adaptive: ClassVar[bool] = False
 
     @abstractmethod
-    def allocate(self, rows: int, columns: int) -> Arrays:
-        """Return the rule's state for one table of weights, before the first step."""
+    def allocate(self, rows: int, shape: Shape) -> Arrays:
+        """Return the rule's state for one table of weights, before the first step.
+
+        Parameters
+        ----------
+        rows : int
+            How many rows of weights the table holds; each has one gradient a step.
+        shape : tuple of int
+            Of the table.
+        """
 
     @abstractmethod
     def kernel_state(self, arrays: Arrays, rate: float) -> Any:
         """Return the NamedTuple by whose type kernels choose the rule, for one step's rate."""
 
     @classmethod
-    def state_bytes(cls, rows: int, columns: int) -> int:
-        """Return the size in bytes of what `allocate` returns."""
+    def state_bytes(cls, rows: int, cells: int) -> int:
+        """Return the size in bytes of what `allocate` returns for a table of so many cells."""
         return 0

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from sstrain import kernels
-from sstrain.optim.base import Arrays, Optimizer
+from sstrain.optim.base import Arrays, Optimizer, Shape
 
 if TYPE_CHECKING:
     from sstrain.kernels import RowwiseAdaGradState
@@ -20,7 +20,7 @@ class RowwiseAdaGrad(Optimizer):
     initial_accumulator: float | None = Field(None, gt=0)
     adaptive: ClassVar[bool] = True
 
-    def allocate(self, rows: int, columns: int) -> Arrays:
+    def allocate(self, rows: int, shape: Shape) -> Arrays:
         """Return the accumulators, less their initial value: float32 [rows] of zeros."""
         return {"sum_of_squares": np.zeros(rows, np.float32)}
 
@@ -30,6 +30,6 @@ class RowwiseAdaGrad(Optimizer):
         return kernels.RowwiseAdaGradState(arrays["sum_of_squares"], initial, np.float32(rate))
 
     @classmethod
-    def state_bytes(cls, rows: int, columns: int) -> int:
+    def state_bytes(cls, rows: int, cells: int) -> int:
         """Return the accumulators' size."""
         return 4 * rows

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from sstrain import kernels
-from sstrain.optim.base import Arrays, Optimizer
+from sstrain.optim.base import Arrays, Optimizer, Shape
 
 if TYPE_CHECKING:
     from sstrain.kernels import SgdState
@@ -16,7 +16,7 @@ class Sgd(Optimizer):
 
     type: Literal["sgd"] = "sgd"
 
-    def allocate(self, rows: int, columns: int) -> Arrays:
+    def allocate(self, rows: int, shape: Shape) -> Arrays:
         """Return nothing: the rule has no state."""
         return {}
 

@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sstrain import kernels
 from sstrain.data.batches import BatchReader, epoch_order
+from sstrain.models.base import StepContext
 from sstrain.objectives.base import SampledObjective
 from sstrain.objectives.exact import Exact
 from sstrain.optim import learning_rate
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from sstrain.training.tensors import TensorSource
 
 __all__ = ["Engine"]
+
+#: Purposes of the random streams.
+_STEP, _SWEEP = 4, 5
 
 
 class Engine:
@@ -63,7 +68,11 @@ class Engine:
         self.dataset = dataset
         self.num_features = vocabulary.num_features
         self.sampler = build_sampler(config.sampler, config.objective, vocabulary)
-        self.model = config.model.build(vocabulary, config.optimizer)
+        config.model.check(vocabulary.num_features, vocabulary.num_classes)
+        self.model = config.model.allocate(
+            vocabulary.num_features, vocabulary.num_classes, config.optimizer
+        )
+        self.model.initialise(vocabulary, config.seed)
         self._take_step: Step = self._build_step(vocabulary.num_classes)
         self._reader = BatchReader(dataset, vocabulary.num_features)
         self._shuffle_block = dataset.shuffle_block
@@ -117,7 +126,8 @@ class Engine:
         batch, epoch, position = self._next_batch()
         if self._average_from is not None and self.done >= self._average_from:
             self.model.count_averaged_step()
-        outcome = self._take_step(batch, epoch, position, rate)
+        key = kernels.stream_key(self.config.seed, _STEP, epoch, position)
+        outcome = self._take_step(batch, epoch, position, StepContext(rate, key))
         if outcome.bad_losses:
             first = int(np.flatnonzero(~np.isfinite(outcome.losses))[0])
             raise bad_loss(self, rate, self._place(int(batch.example_ids[first])))
@@ -160,9 +170,12 @@ class Engine:
     def sweep(self) -> None:
         """Apply the pending decay; a run that ends early ends with one too."""
         if self._pending_decay != 1.0:
-            if self.model.sweep(self._pending_decay):
+            if self.model.sweep(self._pending_decay, self._sweep_key()):
                 raise bad_weights(self, self.last_rate)
             self._pending_decay = 1.0
+
+    def _sweep_key(self) -> int:
+        return kernels.stream_key(self.config.seed, _SWEEP, self.done, 0)
 
     def tensors(self) -> "dict[str, Mapping[str, TensorSource]]":
         """Return what a checkpoint keeps, by part."""

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from sstrain.diagnostics.measure import memory as measuring
 from sstrain.errors import UserError
+from sstrain.models.base import StepShape
 from sstrain.training.memory import available_memory
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def forecast_memory(
     parts = config.model.memory(num_features, num_classes, config.optimizer)
     if config.sampler is not None:
         parts["sampler"] = _SAMPLER_ROW * num_classes
-    parts["buffers"] = _buffers(config, num_classes, datasets)
+    parts["buffers"] = _buffers(config, num_features, num_classes, datasets)
     if config.diagnostics is not None:
         batch = min(config.training.batch_size, datasets[0].num_examples)
         parts["diagnostics"] = measuring(batch, num_classes, config.diagnostics.examples)
@@ -46,22 +47,20 @@ def forecast_memory(
     return parts
 
 
-def _buffers(config: "Config", num_classes: int, datasets: "list[Dataset]") -> int:
+def _buffers(
+    config: "Config", num_features: int, num_classes: int, datasets: "list[Dataset]"
+) -> int:
     """Return the bytes of a step's and an evaluation's scratch arrays."""
     from sstrain.evaluation.exact import scoring_batch_size
 
     batch = min(config.training.batch_size, datasets[0].num_examples)
     evaluation = 4 * scoring_batch_size(num_classes) * num_classes if len(datasets) > 1 else 0
-    if config.sampler is None:
-        return 4 * batch * num_classes + evaluation
-    train = datasets[0]
-    row_entries = len(train.indices) / max(train.num_rows, 1)
-    width = config.sampler.num_samples
-    if config.sampler.share == "batch":
-        step = 4 * width * (batch * row_entries + 2 * batch)
-    else:
-        step = 4 * width * 5 * batch + 12 * 16 * num_classes
-    return int(step) + evaluation
+    train, sampler = datasets[0], config.sampler
+    entries = batch * len(train.indices) / max(train.num_rows, 1)
+    num_samples = None if sampler is None else sampler.num_samples
+    shared = sampler is not None and sampler.share == "batch"
+    shape = StepShape(batch, int(entries), num_samples, shared)
+    return config.model.step_bytes(num_features, num_classes, shape) + evaluation
 
 
 def still_needed(parts: dict[str, int]) -> dict[str, int]:

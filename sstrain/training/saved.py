@@ -69,6 +69,6 @@ def load_model(path: Path, which: str | int | None, report: Callable[[str], None
     rule = Sgd()
     check_memory(config, config.model.memory(vocabulary.num_features, vocabulary.num_classes, rule))
     kernels.use_threads(None)
-    model = config.model.build(vocabulary, rule)
+    model = config.model.allocate(vocabulary.num_features, vocabulary.num_classes, rule)
     checkpoint.read_into("model", model.live_arrays(0)["model"])
     return SavedModel(config, vocabulary, model, checkpoint.step, run.environment)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from sstrain import kernels
 from sstrain.buffers import Buffers
-from sstrain.models.base import Layout, Scores
+from sstrain.models.base import Layout, Scores, StepContext
 from sstrain.objectives.base import SampledObjective
 from sstrain.objectives.exact import Exact
 
@@ -30,7 +30,7 @@ class Outcome(NamedTuple):
 class Step(Protocol):
     """Takes one step on a batch."""
 
-    def __call__(self, batch: "Batch", epoch: int, number: int, rate: float) -> Outcome:
+    def __call__(self, batch: "Batch", epoch: int, number: int, context: StepContext) -> Outcome:
         """Take step ``number`` of an epoch; weights stay as they are if a loss is not finite."""
 
 
@@ -46,13 +46,13 @@ class SampledStep:
         self.seed = seed
         self._buffers = Buffers()
 
-    def __call__(self, batch: "Batch", epoch: int, number: int, rate: float) -> Outcome:
+    def __call__(self, batch: "Batch", epoch: int, number: int, context: StepContext) -> Outcome:
         """Take step ``number`` of an epoch."""
         buffers = self._buffers
         candidates = self.sampler.draw(batch, self.seed, epoch, number)
         hits = buffers.int32("hits", batch.size)
         kernels.find_hits(candidates, batch.targets, hits)
-        scores = self.model.score(batch, candidates, hits)
+        scores = self.model.score(batch, candidates, hits, context)
         losses = buffers.float64("losses", batch.size)
         gradient = Scores(
             buffers.float32("d_targets", batch.size),
@@ -63,7 +63,7 @@ class SampledStep:
         )
         bad_weights = 0
         if not bad_losses:
-            bad_weights = self.model.update(batch, candidates, hits, gradient, rate)
+            bad_weights = self.model.update(batch, candidates, hits, gradient, context)
         scored = int(candidates.counts.sum()) * (batch.size // len(candidates.counts))
         return Outcome(losses, bad_losses, bad_weights, scored + batch.size)
 
@@ -77,14 +77,14 @@ class ExactStep:
         self.num_classes = num_classes
         self._buffers = Buffers()
 
-    def __call__(self, batch: "Batch", epoch: int, number: int, rate: float) -> Outcome:
+    def __call__(self, batch: "Batch", epoch: int, number: int, context: StepContext) -> Outcome:
         """Take a step; the epoch and the number do not matter to it."""
         losses = self._buffers.float64("losses", batch.size)
         log_partitions = self._buffers.float64("log_partitions", batch.size)
-        forward = self.model.forward(batch)
+        forward = self.model.forward(batch, context)
         self.objective.log_partition(forward.partials, log_partitions)
         bad_losses = self.objective.losses(forward.target_scores, log_partitions, losses)
         bad_weights = 0
         if not bad_losses:
-            bad_weights = self.model.update_all(batch, forward, log_partitions, rate)
+            bad_weights = self.model.update_all(batch, forward, log_partitions, context)
         return Outcome(losses, bad_losses, bad_weights, self.num_classes * batch.size)

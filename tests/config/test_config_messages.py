@@ -56,12 +56,12 @@ ONE_MISTAKE = {
     "unknown type": (
         "optimizer: {type: adagard}",
         "c.yaml:2 optimizer.type: unknown type; got 'adagard'; "
-        "expected sgd, adagrad or rowwise_adagrad; did you mean 'adagrad'?",
+        "expected sgd, adagrad, rowwise_adagrad or adam; did you mean 'adagrad'?",
     ),
     "type that is no text": (
         "optimizer: {type: [sgd]}",
         'c.yaml:2 optimizer.type: unknown type; got ["sgd"]; '
-        "expected sgd, adagrad or rowwise_adagrad",
+        "expected sgd, adagrad, rowwise_adagrad or adam",
     ),
     "section written as its type": (
         "model: dense",

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from enumeration import Key, Problem, true_figures
-from small import dense_matrix, make_config, make_dataset, make_vocabulary
+from small import dense_matrix, make_config, make_dataset, make_model, make_vocabulary
 
 from sstrain.diagnostics.figures import Figure
 from sstrain.diagnostics.measure import Measurement
@@ -52,11 +52,11 @@ class Case:
         assert sampler is not None
         self.sampler = sampler
         self.dataset = make_dataset(examples, num_classes, D, seed=3, weighted=True)
-        model = config.model.build(vocabulary, config.optimizer)
+        model = make_model(config, vocabulary)
         assert isinstance(model, DenseModel)
         rng = np.random.default_rng(4)
         model.weight[:] = rng.normal(size=model.weight.shape)
-        model.bias[0] += rng.normal(size=num_classes)
+        model.bias[:] += rng.normal(size=num_classes)
         self.model = model
         self.num_samples, self.hits, self.share = num_samples, hits, share
 
@@ -71,7 +71,7 @@ class Case:
         """Return the same for an enumeration."""
         rows = dense_matrix(self.dataset, D)
         return Problem(
-            scores=rows @ self.model.weight.astype(np.float64) + self.model.bias[0],
+            scores=rows @ self.model.weight.astype(np.float64) + self.model.bias,
             rows=rows,
             targets=self.dataset.targets.astype(np.int64),
             weights=self.dataset.weights.astype(np.float64),

@@ -10,7 +10,7 @@ from interval_coverage import CASES, Case, coverage, key
 from reference.importance import importance
 from reference.softmax import exact_d_scores
 from scipy import stats
-from small import make_config, make_dataset, make_vocabulary
+from small import make_config, make_dataset, make_model, make_vocabulary
 
 from sstrain import kernels
 from sstrain.diagnostics import batch_errors
@@ -183,12 +183,13 @@ def test_figures_are_of_the_live_weights_even_beside_an_average() -> None:
     case = Case("unigram", "drop", "batch")
     optimizer = {"type": "adagrad", "average_from": "0 steps"}
     config = make_config(optimizer=optimizer)
-    averaged = config.model.build(make_vocabulary(4, 5), config.optimizer)
+    averaged = make_model(config, make_vocabulary(4, 5))
     assert isinstance(averaged, DenseModel)
     averaged.weight[:], averaged.bias[:] = case.model.weight, case.model.bias
     averaged.count_averaged_step()
-    assert averaged._average is not None
-    averaged._average.u[:] = 1.0
+    average = averaged.parameters["weight"].average
+    assert average is not None
+    average.u[:] = 1.0
     measurement = case.measurement(64)
     batch = measurement._reader.take(measurement.example_ids[0])
     live = averaged.score_all(batch, averaged=False).copy()
@@ -250,7 +251,7 @@ def test_closed_forms_agree_with_the_draws() -> None:
 @pytest.mark.parametrize("scale", [1e2, 1e4])
 def test_huge_scores_and_tiny_probabilities_give_finite_figures(scale: float) -> None:
     case = Case("unigram", "drop", "batch", num_classes=30, num_samples=5)
-    case.model.bias *= np.float32(scale)
+    case.model.bias[:] *= np.float32(scale)
     log_q = case.sampler.table.log_q
     log_q[-1] = np.log(1e-300)
     for figure in case.measurement(64).figures(case.model):

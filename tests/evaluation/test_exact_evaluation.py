@@ -131,7 +131,7 @@ def test_predictions_are_the_best_classes(k: int, engine: Engine) -> None:
     found = best(engine, lines, k)
     assert len(found) == 300
     for j in (0, 1, 255, 256, 299):
-        scores = model.bias[0] + float(f"{j / 100:.2f}") * model.weight[j % D].astype(float)
+        scores = model.bias + float(f"{j / 100:.2f}") * model.weight[j % D].astype(float)
         order = np.argsort(-scores, kind="stable")[:k]
         labels, probable = found[j]
         assert labels == [f"c{c}" for c in order]

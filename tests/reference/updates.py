@@ -1,4 +1,4 @@
-"""Update rules, weight decay and averaging: docs/derivation.md, equations (27) to (32)."""
+"""Update rules, weight decay, averaging: docs/derivation.md, (27) to (32), (40), (41)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "Iterates",
+    "adam",
     "adagrad",
     "mean_of_iterates",
     "rowwise_adagrad",
@@ -41,7 +42,23 @@ def rowwise_adagrad(weight: Floats, accumulator: Floats, gradient: Floats, rate:
     return weight - rate * gradient / np.sqrt(accumulator)[:, np.newaxis]
 
 
-RULES = {"sgd": sgd, "adagrad": adagrad, "rowwise_adagrad": rowwise_adagrad}
+def adam(weight: Floats, accumulator: Floats, gradient: Floats, rate: float) -> Floats:
+    """Return the new weights [D, V], equations (40) and (41), with the rule's default constants.
+
+    What a step touches are the cells whose gradient is not 0. The accumulator [3, D, V] holds both
+    moments and, in every cell of a row, how many steps have touched the row.
+    """
+    touched = gradient != 0
+    first, second, steps = accumulator
+    steps += touched.any(axis=1)[:, np.newaxis]
+    first[touched] = (0.9 * first + 0.1 * gradient)[touched]
+    second[touched] = (0.999 * second + 0.001 * gradient**2)[touched]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        row_rate = rate * np.sqrt(1 - 0.999**steps) / (1 - 0.9**steps)
+        return np.where(touched, weight - row_rate * first / (np.sqrt(second) + 1e-8), weight)
+
+
+RULES = {"sgd": sgd, "adagrad": adagrad, "rowwise_adagrad": rowwise_adagrad, "adam": adam}
 
 
 def sweep(weight: Floats, rates: Sequence[float], l2: float) -> Floats:
@@ -66,6 +83,8 @@ class Iterates:
 
 
 def _accumulator(rule: str, parameter: Floats, initial: float) -> Floats:
+    if rule == "adam":
+        return np.zeros((3, *parameter.shape))
     return np.full(len(parameter) if rule == "rowwise_adagrad" else parameter.shape, initial)
 
 

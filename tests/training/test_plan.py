@@ -13,7 +13,6 @@ from sstrain.buffers import Buffers
 from sstrain.config import Config, load
 from sstrain.data.cache import load as load_data
 from sstrain.evaluation.exact import evaluate
-from sstrain.models.averaging import Average
 from sstrain.training import plan as plan_module
 from sstrain.training.engine import Engine
 from sstrain.training.forecast import forecast_memory
@@ -83,12 +82,11 @@ def test_memory_is_that_of_the_real_arrays(
         engine.step()
     assert splits.validation is not None
     evaluate(engine.model, splits.validation, splits.vocabulary, [1])
-    held = vars(engine.model)
-    assert forecast["weights"] == total(held["weight"], held["bias"])
-    assert forecast.get("optimizer", 0) == total(held["_state"], held["_bias_state"])
-    averages = [held[name] for name in ("_average", "_bias_average")]
-    u = [average.u for average in averages if isinstance(average, Average)]
-    assert forecast.get("averaging", 0) == total(*u)
+    parameters = engine.model.parameters.values()  # type: ignore[attr-defined]
+    assert forecast["weights"] == total(*(one.values for one in parameters))
+    assert forecast.get("optimizer", 0) == total(*(one.state for one in parameters))
+    averages = [one.average.u for one in parameters if one.average is not None]
+    assert forecast.get("averaging", 0) == total(*averages)
     assert forecast["data"] == total(*(split.arrays for split in splits.datasets()))
     if engine.sampler is not None:
         assert forecast["sampler"] == total(engine.sampler.table)

@@ -1,4 +1,4 @@
-"""The dense table of weights under a sampled gradient whose examples have their own candidates."""
+"""A table of weights under a sampled gradient whose examples have their own candidates."""
 
 from typing import Any, NamedTuple
 
@@ -8,17 +8,18 @@ from numpy.typing import NDArray
 
 from sstrain.kernels._jit import inline, parallel_kernel, signed
 from sstrain.kernels.batches import BatchArrays
-from sstrain.kernels.dense_cells import TILES, apply_cells, tile_bounds
 from sstrain.kernels.drawing import Candidates
+from sstrain.kernels.linear_cells import TILES, apply_cells, tile_bounds
+from sstrain.kernels.tables import DenseTable, table_weight
 
-__all__ = ["dense_score_each", "dense_update_each"]
+__all__ = ["linear_score_each", "linear_update_each"]
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
 
 @parallel_kernel
-def dense_score_each(
-    weight: NDArray[np.float32],
+def linear_score_each(
+    table: Any,
     bias: NDArray[np.float32],
     batch: BatchArrays,
     targets: NDArray[np.int32],
@@ -33,13 +34,13 @@ def dense_score_each(
             count = candidates.counts[i]
             classes = candidates.classes[i]
             for k in range(count):
-                scores[i, k] = bias[0, classes[k]]
-            target_score = bias[0, targets[i]]
+                scores[i, k] = bias[classes[k]]
+            target_score = bias[targets[i]]
             for entry in range(batch.indptr[i], batch.indptr[i + 1]):
-                row, x = weight[batch.features[batch.slots[entry]]], batch.values[entry]
+                row, x = batch.features[batch.slots[entry]], batch.values[entry]
                 for k in range(count):
-                    scores[i, k] += x * row[classes[k]]
-                target_score += x * row[targets[i]]
+                    scores[i, k] += x * table_weight(table, row, classes[k])
+                target_score += x * table_weight(table, row, targets[i])
             target_scores[i] = target_score
 
 
@@ -98,13 +99,14 @@ def _update_bias(
     count = 0
     for i in range(len(targets)):
         count = _add_example(_ONE, i, targets, candidates, d_targets, d_scores, stamp, row, count)
-    probe = apply_cells(bias, rule, average, 0, row.places[:count], classes, row.total)
+    table = DenseTable(bias, len(bias), np.uint64(0))
+    probe = apply_cells(table, rule, average, 0, row.places[:count], classes, row.total)
     return 0 if probe == _ZERO else 1
 
 
 @inline
 def _update_rows(
-    weight: NDArray[np.float32],
+    table: Any,
     rule: Any,
     average: Any,
     batch: BatchArrays,
@@ -129,14 +131,14 @@ def _update_rows(
             i, x = batch.column_rows[entry], batch.column_values[entry]
             count = _add_example(x, i, targets, candidates, d_targets, d_scores, slot, row, count)
         feature = batch.features[slot]
-        probe = apply_cells(weight, rule, average, feature, row.places[:count], classes, row.total)
+        probe = apply_cells(table, rule, average, feature, row.places[:count], classes, row.total)
         bad += 0 if probe == _ZERO else 1
     return bad
 
 
 @parallel_kernel
-def dense_update_each(
-    weight: NDArray[np.float32],
+def linear_update_each(
+    table: Any,
     bias: NDArray[np.float32],
     rule: Any,
     bias_rule: Any,
@@ -155,15 +157,15 @@ def dense_update_each(
     """Apply the gradient of a step whose examples have candidates of their own.
 
     ``total`` (float32), ``places`` and ``marks`` (int32) are scratch of shape [TILES, V].
-    Ownership of rows, ``bias`` and the result are as in `dense_update_shared`.
+    Ownership of rows, ``bias`` and the result are as in `linear_update_shared`.
     """
-    classes = np.arange(weight.shape[1]).astype(np.int32)
+    classes = np.arange(len(bias)).astype(np.int32)
     bad = 0
     for tile in prange(TILES):
         start, stop = tile_bounds(signed(tile), num_features)
         # Three arrays, not a tuple of them: numba shares a tuple made here among the threads.
         bad += _update_rows(
-            weight,
+            table,
             rule,
             average,
             batch,

@@ -1,4 +1,4 @@
-"""Drawn cells of a dense table of weights: what both kinds of sampled update share."""
+"""Drawn cells of a table of weights: what both kinds of sampled update share."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sstrain.kernels._jit import inline
-from sstrain.kernels.averaging import record
-from sstrain.kernels.update_rule import cell_step, row_rate, sums_rows
+from sstrain.kernels.tables import change_cell, find_cell
+from sstrain.kernels.update_rule import row_rate, sums_rows
 
 __all__ = ["TILES", "apply_cells", "tile_bounds"]
 
@@ -24,7 +24,7 @@ def tile_bounds(tile: int, count: int) -> tuple[int, int]:
 
 @inline
 def apply_cells(
-    weight: NDArray[np.float32],
+    table: Any,
     rule: Any,
     average: Any,
     row: int,
@@ -32,20 +32,23 @@ def apply_cells(
     classes: NDArray[np.int32],
     gradient: NDArray[np.float32],
 ) -> np.float32:
-    """Update the cells of one row at ``classes[places]`` by the gradients at the same places.
+    """Update the weights of one row at ``classes[places]`` by the gradients at the same places.
+
+    Weights that the table does not hold stay 0.
 
     Returns 0, or NaN if a weight is no longer finite.
     """
     squares = _ZERO
     if sums_rows(rule):
         for place in places:
-            squares += gradient[place] * gradient[place]
+            if find_cell(table, row, classes[place]) >= 0:
+                squares += gradient[place] * gradient[place]
     rate = row_rate(rule, row, squares)
     probe = np.float32(0)
     for place in places:
-        column = classes[place]
-        change = cell_step(rule, row, column, gradient[place], rate)
-        weight[row, column] += change
-        record(average, row, column, change)
-        probe += weight[row, column] * _ZERO
+        cell = find_cell(table, row, classes[place])
+        if cell >= 0:
+            probe += change_cell(
+                table.values, table.key, rule, average, cell, gradient[place], rate
+            )
     return probe

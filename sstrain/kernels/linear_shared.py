@@ -1,4 +1,7 @@
-"""The dense table of weights under a sampled gradient whose candidates the batch shares."""
+"""A table of weights under a sampled gradient whose candidates the batch shares.
+
+Scoring serves every table; the update serves those in which a row's cells are its own.
+"""
 
 from typing import Any, NamedTuple
 
@@ -8,10 +11,11 @@ from numpy.typing import NDArray
 
 from sstrain.kernels._jit import inline, kernel, parallel_kernel, signed
 from sstrain.kernels.batches import BatchArrays
-from sstrain.kernels.dense_cells import TILES, apply_cells, tile_bounds
 from sstrain.kernels.drawing import Candidates
+from sstrain.kernels.linear_cells import TILES, apply_cells, tile_bounds
+from sstrain.kernels.tables import DenseTable, table_weight
 
-__all__ = ["Touched", "dense_score_shared", "dense_update_shared", "touched_classes"]
+__all__ = ["Touched", "linear_score_shared", "linear_update_shared", "touched_classes"]
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
@@ -51,8 +55,8 @@ def touched_classes(
 
 
 @parallel_kernel
-def dense_score_shared(
-    weight: NDArray[np.float32],
+def linear_score_shared(
+    table: Any,
     bias: NDArray[np.float32],
     batch: BatchArrays,
     num_features: int,
@@ -73,21 +77,21 @@ def dense_score_shared(
     for tile in prange(TILES):
         start, stop = tile_bounds(signed(tile), num_features)
         for slot in range(start, stop):
-            row = weight[batch.features[slot]]
+            row = batch.features[slot]
             for k in range(count):
-                block[slot, k] = row[classes[k]]
+                block[slot, k] = table_weight(table, row, classes[k])
     for tile in prange(TILES):
         start, stop = tile_bounds(signed(tile), len(targets))
         for i in range(start, stop):
             for k in range(count):
-                scores[i, k] = bias[0, classes[k]]
-            target_score = bias[0, targets[i]]
+                scores[i, k] = bias[classes[k]]
+            target_score = bias[targets[i]]
             for entry in range(batch.indptr[i], batch.indptr[i + 1]):
                 slot, x = batch.slots[entry], batch.values[entry]
                 for k in range(count):
                     scores[i, k] += x * block[slot, k]
                 if hits[i] < 0:
-                    target_score += x * weight[batch.features[slot], targets[i]]
+                    target_score += x * table_weight(table, batch.features[slot], targets[i])
             target_scores[i] = target_score if hits[i] < 0 else scores[i, hits[i]]
 
 
@@ -152,12 +156,13 @@ def _update_bias(
     for i in range(len(d_targets)):
         _add_example(_ONE, i, touched, count, d_targets, d_scores, gradient)
     places = np.arange(num_touched).astype(np.int32)
-    return apply_cells(bias, rule, average, 0, places, touched.classes, gradient)
+    table = DenseTable(bias, len(bias), np.uint64(0))
+    return apply_cells(table, rule, average, 0, places, touched.classes, gradient)
 
 
 @parallel_kernel
-def dense_update_shared(
-    weight: NDArray[np.float32],
+def linear_update_shared(
+    table: Any,
     bias: NDArray[np.float32],
     rule: Any,
     bias_rule: Any,
@@ -174,8 +179,8 @@ def dense_update_shared(
     """Apply the gradient of a step with ``count`` shared candidates; return the bad rows.
 
     A row of weights is changed by one thread, in an order that the batch alone decides, so that
-    the weights are the same bits for any number of threads. ``bias`` has shape [1, V]. A row of
-    weights or the bias is bad if it holds a value that is not finite.
+    the weights are the same bits for any number of threads. A row of weights or the bias is bad if
+    it holds a value that is not finite.
     """
     bad = 0
     for tile in prange(TILES):
@@ -188,7 +193,7 @@ def dense_update_shared(
                 batch, slot, touched, count, d_targets, d_scores, gradient, places, listed_for
             )
             row, cells = batch.features[slot], places[:num_places]
-            probe = apply_cells(weight, rule, average, row, cells, touched.classes, gradient)
+            probe = apply_cells(table, rule, average, row, cells, touched.classes, gradient)
             bad += 0 if probe == _ZERO else 1
     probe = _update_bias(
         bias, bias_rule, bias_average, touched, count, num_touched, d_targets, d_scores

@@ -1,0 +1,219 @@
+"""What the layouts share that keep a weight for a feature and a class: ``z = W^T x + b``."""
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sstrain import kernels
+from sstrain.buffers import Buffers
+from sstrain.models.averaging import Tensor
+from sstrain.models.base import Model, Scores, StepContext, StepShape
+from sstrain.models.parameters import Parameter, Parameters, item_bytes
+
+if TYPE_CHECKING:
+    from sstrain.data.batches import Batch
+    from sstrain.data.vocabulary import Vocabulary
+    from sstrain.kernels import Candidates, Touched
+    from sstrain.optim.base import Optimizer
+
+__all__ = ["LinearModel", "OwnedRows", "Tables", "linear_memory", "linear_step_bytes"]
+
+
+def linear_memory(
+    section: Model, rows: int, cells: int, num_classes: int, optimizer: "Optimizer"
+) -> dict[str, int]:
+    """Return the bytes of a table of weights and of the bias, which is a row of its own."""
+    parts = {"weights": item_bytes(section.dtype) * cells + 4 * num_classes}
+    state = optimizer.state_bytes(rows, cells) + optimizer.state_bytes(1, num_classes)
+    if state:
+        parts["optimizer"] = state
+    if optimizer.average_from is not None:
+        parts["averaging"] = 4 * (cells + num_classes)
+    return parts
+
+
+def linear_step_bytes(num_classes: int, shape: StepShape) -> int:
+    """Return the bytes of a step's scratch arrays, as `LinearModel` has them."""
+    batch, width = shape.batch_size, shape.num_samples
+    if width is None:
+        return 4 * batch * num_classes
+    if shape.shared:
+        return 4 * width * (shape.entries + 2 * batch)
+    return 4 * width * 5 * batch + 12 * kernels.TILES * num_classes
+
+
+class Tables(NamedTuple):
+    """Weights, rule and average as the update kernels take them, the bias's beside each."""
+
+    table: Any
+    bias: NDArray[np.float32]
+    rule: Any
+    bias_rule: Any
+    average: Any
+    bias_average: Any
+
+
+class LinearModel:
+    """Weights and bias with their optimiser state, and what every layout of them does.
+
+    Parameters
+    ----------
+    section : Model
+    weight : Parameter
+    num_classes : int
+    optimizer : Optimizer
+    """
+
+    def __init__(
+        self, section: Model, weight: Parameter, num_classes: int, optimizer: "Optimizer"
+    ) -> None:
+        self.section = section
+        self.num_classes = num_classes
+        self.parameters = Parameters(weight=weight, bias=Parameter((num_classes,), 1, optimizer))
+        self._place_of_class = np.full(num_classes, -1, np.int32)
+        self._buffers = Buffers()
+
+    @property
+    def weight(self) -> NDArray[Any]:
+        """The table of weights."""
+        return self.parameters["weight"].values
+
+    @property
+    def bias(self) -> NDArray[np.float32]:
+        """The bias, float32 [V]."""
+        return self.parameters["bias"].values
+
+    @abstractmethod
+    def table(self, key: int = 0) -> Any:
+        """Return the weights as kernels take them; ``key`` is that of a step's rounding."""
+
+    def initialise(self, vocabulary: "Vocabulary", seed: int) -> None:
+        """Set the bias; all weights are 0 before the first step."""
+        if self.section.bias_init == "log_prior":
+            self.bias[:] = vocabulary.log_prior()
+
+    def weights(
+        self, features: NDArray[np.int64], classes: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Return the weight of each pair of a feature and a class, as scores add it."""
+        found = np.empty(len(features), np.float32)
+        kernels.weights_at(self.table(), features, classes, found)
+        return found
+
+    def score(
+        self,
+        batch: "Batch",
+        candidates: "Candidates",
+        hits: NDArray[np.int32],
+        context: StepContext,
+    ) -> Scores:
+        """Score targets and candidates; ``hits`` are the targets' places among them, or -1."""
+        num_samples = candidates.classes.shape[1]
+        scores = Scores(
+            self._buffers.float32("target_scores", batch.size),
+            self._buffers.float32("scores", batch.size, num_samples),
+        )
+        if len(candidates.counts) == 1:
+            block = self._buffers.float32("block", batch.num_features, num_samples)
+            kernels.linear_score_shared(
+                self.table(),
+                self.bias,
+                batch.arrays,
+                batch.num_features,
+                batch.targets,
+                hits,
+                candidates,
+                block,
+                *scores,
+            )
+        else:
+            kernels.linear_score_each(
+                self.table(), self.bias, batch.arrays, batch.targets, candidates, *scores
+            )
+        return scores
+
+    def touched(
+        self, batch: "Batch", candidates: "Candidates", hits: NDArray[np.int32]
+    ) -> "tuple[Touched, int]":
+        """Return the classes that a step with shared candidates changes, and their number."""
+        touched = kernels.Touched(
+            self._buffers.int32("touched", int(candidates.counts[0]) + batch.size),
+            self._buffers.int32("target_places", batch.size),
+        )
+        number = kernels.touched_classes(
+            candidates, batch.targets, hits, self._place_of_class, touched
+        )
+        return touched, number
+
+    def sweep(self, factor: float, key: int) -> int:
+        """Multiply all weights but the bias by the pending decay; return the bad parts."""
+        return self.parameters.sweep(factor, key)
+
+    def count_averaged_step(self) -> None:
+        """Begin a step that the average takes in."""
+        self.parameters.count_averaged_step()
+
+    @property
+    def averaged_steps(self) -> int:
+        """The number of steps that the average has taken in."""
+        return self.parameters.averaged_steps
+
+    def tensors(self) -> dict[str, dict[str, Tensor]]:
+        """Return what a checkpoint keeps, by part: ``model`` and ``optimizer``."""
+        return self.parameters.tensors()
+
+    def live_arrays(self, averaged_steps: int) -> dict[str, dict[str, NDArray[Any]]]:
+        """Return the arrays that a checkpoint is read into, by part and by the names it uses."""
+        return self.parameters.live_arrays(averaged_steps)
+
+    def tables(self, context: StepContext) -> Tables:
+        """Return what update kernels take for one step."""
+        weight, bias = self.parameters["weight"], self.parameters["bias"]
+        return Tables(
+            self.table(context.key),
+            self.bias,
+            weight.rule(context.rate),
+            bias.rule(context.rate),
+            weight.kernel_average(),
+            bias.kernel_average(),
+        )
+
+
+class OwnedRows(LinearModel):
+    """A layout in which each feature has cells of its own, so that one thread updates a row."""
+
+    def update(
+        self,
+        batch: "Batch",
+        candidates: "Candidates",
+        hits: NDArray[np.int32],
+        d_scores: Scores,
+        context: StepContext,
+    ) -> int:
+        """Apply a score gradient of targets and candidates; return the number of bad rows."""
+        tables = self.tables(context)
+        if len(candidates.counts) == 1:
+            touched, number = self.touched(batch, candidates, hits)
+            return kernels.linear_update_shared(
+                *tables,
+                batch.arrays,
+                batch.num_features,
+                touched,
+                int(candidates.counts[0]),
+                number,
+                *d_scores,
+            )
+        shape = (kernels.TILES, self.num_classes)
+        return kernels.linear_update_each(
+            *tables,
+            batch.arrays,
+            batch.num_features,
+            batch.targets,
+            candidates,
+            *d_scores,
+            self._buffers.float32("gradient", *shape),
+            self._buffers.int32("places", *shape),
+            self._buffers.int32("marks", *shape),
+        )
