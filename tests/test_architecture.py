@@ -23,6 +23,7 @@ PLACES = {
     "evaluation": 4,
     "comparison": 4,
     "diagnostics": 4,
+    "serving": 4,
     "config": 3,
     "models": 2,
     "objectives": 2,
@@ -38,7 +39,7 @@ PLACES = {
     "lock": 0,
     "": 0,  # sstrain itself, which holds the version
 }
-HEAVY = {"numba", "llvmlite", "scipy", "sklearn", "matplotlib"}
+HEAVY = {"numba", "llvmlite", "scipy", "sklearn", "matplotlib", "faiss"}
 
 
 def sources() -> list[Path]:

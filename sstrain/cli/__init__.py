@@ -24,7 +24,16 @@ TERMINATED = 143
 class _Commands(LazyGroup):
     modules: ClassVar[dict[str, str]] = {
         name: f"sstrain.cli.{name.replace('-', '_')}"
-        for name in ("train", "eval", "predict", "compare-samplers", "plan", "config", "data")
+        for name in (
+            "train",
+            "eval",
+            "predict",
+            "index",
+            "compare-samplers",
+            "plan",
+            "config",
+            "data",
+        )
     }
 
 

@@ -17,6 +17,7 @@ __all__ = ["keep", "stored"]
 
 _16, _15, _13 = np.uint32(16), np.uint32(15), np.uint32(13)
 _LOW_HALF = np.uint32(0xFFFF)
+_QUIET = np.uint32(1 << 22)
 _MULTIPLIER_1, _MULTIPLIER_2 = np.uint32(0x85EBCA6B), np.uint32(0xC2B2AE35)
 
 
@@ -42,9 +43,11 @@ def _noise(cell: int, key: np.uint64) -> np.uint32:
 
     The finaliser of MurmurHash3, whose multiplications of 32 bits fit vector registers.
     """
-    bits = np.uint32(cell) * _MULTIPLIER_1 ^ np.uint32(key) ^ np.uint32(key >> np.uint64(32))
-    bits = (bits ^ (bits >> _16)) * _MULTIPLIER_1
-    bits = (bits ^ (bits >> _13)) * _MULTIPLIER_2
+    # Numba's product of two uint32 is a uint64; each is cut back to 32 bits.
+    bits = np.uint32(np.uint32(cell) * _MULTIPLIER_1)
+    bits ^= np.uint32(key) ^ np.uint32(key >> np.uint64(32))
+    bits = np.uint32((bits ^ (bits >> _16)) * _MULTIPLIER_1)
+    bits = np.uint32((bits ^ (bits >> _13)) * _MULTIPLIER_2)
     return np.uint32((bits ^ (bits >> _16)) & _LOW_HALF)
 
 
@@ -54,6 +57,8 @@ def _rounded(number: np.float32, cell: int, key: np.uint64) -> np.uint16:
     bits: np.uint32 = _bits_of(number)  # type: ignore[call-arg]
     if finite(number):
         bits = np.uint32(bits + _noise(cell, key))
+    elif number != number:
+        bits |= _QUIET  # else a NaN whose payload is in the lower half would become infinite
     return np.uint16(bits >> _16)
 
 

@@ -81,6 +81,10 @@ class Model(_WarmStart):
 
     #: The learning rate for each update rule where the config names none, as tried on KJV.
     default_learning_rates: ClassVar[dict[str, float]]
+    #: The layouts, beside its own, whose weights it can take over (key ``from``).
+    sources: ClassVar[tuple[str, ...]] = ()
+    #: The keys that decide its size and values to offer for them, the largest model first.
+    sizes: ClassVar[dict[str, tuple[Any, ...]]] = {}
 
     @property
     def source_run(self) -> str | None:

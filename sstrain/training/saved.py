@@ -9,13 +9,13 @@ from sstrain import kernels
 from sstrain.data.vocabulary import Vocabulary
 from sstrain.optim.sgd import Sgd
 from sstrain.training.forecast import check_memory
-from sstrain.training.run_folder import open_run
+from sstrain.training.run_folder import Run, open_run
 
 if TYPE_CHECKING:
     from sstrain.config import Config
     from sstrain.models.base import Layout
 
-__all__ = ["SavedModel", "load_model"]
+__all__ = ["SavedModel", "load_model", "read_model"]
 
 
 @dataclass(frozen=True)
@@ -59,16 +59,20 @@ def load_model(path: Path, which: str | int | None, report: Callable[[str], None
     FailureError
         If no checkpoint is whole.
     """
-    run = open_run(path)
+    kernels.use_threads(None)
+    return read_model(open_run(path), which, report)
+
+
+def read_model(run: Run, which: str | int | None, report: Callable[[str], None]) -> SavedModel:
+    """Load the model of a run that is open, as `load_model` does; threads stay as they are."""
     config = run.config
     if which is None:
         which = "last" if run.checkpoints.linked("best") is None else "best"
     checkpoint = run.checkpoints.open_for_reading(which, report)
-    vocabulary = Vocabulary.load(path)
+    vocabulary = Vocabulary.load(run.folder.path)
     # Sgd keeps no state: the model is its weights alone.
     rule = Sgd()
     check_memory(config, config.model.memory(vocabulary.num_features, vocabulary.num_classes, rule))
-    kernels.use_threads(None)
     model = config.model.allocate(vocabulary.num_features, vocabulary.num_classes, rule)
     checkpoint.read_into("model", model.live_arrays(0)["model"])
     return SavedModel(config, vocabulary, model, checkpoint.step, run.environment)

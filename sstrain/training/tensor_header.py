@@ -31,6 +31,8 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "U8": np.dtype("u1"),
 }
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
+#: A type that numpy knows from `ml_dtypes` alone, which is loaded where one is read.
+_BFLOAT16 = "BF16"
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,20 @@ class Entry:
     shape: tuple[int, ...]
     start: int
     end: int
+
+
+def _dtype_of(name: Any) -> np.dtype[Any] | None:
+    """Return the type that a header names, or None."""
+    if name == _BFLOAT16:
+        from ml_dtypes import bfloat16
+
+        return np.dtype(bfloat16)
+    return _DTYPES.get(name) if isinstance(name, str) else None
+
+
+def _name_of(dtype: np.dtype[Any]) -> str | None:
+    """Return a type's name in a header, or None if it has none."""
+    return _BFLOAT16 if dtype.name == "bfloat16" else _NAMES.get(dtype)
 
 
 def make_header(
@@ -66,11 +82,12 @@ def make_header(
         header["__metadata__"] = dict(sorted(metadata.items()))
     end = 0
     for name, (dtype, shape) in layout.items():
-        if name == "__metadata__" or dtype not in _NAMES:
+        dtype_name = _name_of(dtype)
+        if name == "__metadata__" or dtype_name is None:
             raise ValueError(f"tensor {name!r} of type {dtype} cannot be written")
         start, end = end, end + math.prod(shape) * dtype.itemsize
         header[name] = {
-            "dtype": _NAMES[dtype],
+            "dtype": dtype_name,
             "shape": list(shape),
             "data_offsets": [start, end],
         }
@@ -138,10 +155,12 @@ def _is_count(value: Any) -> bool:
 def _entry(name: str, value: Any, data_start: int) -> Entry:
     if not isinstance(value, dict) or value.keys() != {"dtype", "shape", "data_offsets"}:
         raise _HeaderError(f"tensor {name!r} has not the keys dtype, shape, data_offsets")
-    dtype, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
-    if not isinstance(dtype, str) or dtype not in _DTYPES:
+    shape, offsets = value["shape"], value["data_offsets"]
+    dtype = _dtype_of(value["dtype"])
+    if dtype is None:
+        known = ", ".join([*_DTYPES, _BFLOAT16])
         raise _HeaderError(
-            f"tensor {name!r} is of type {str(dtype)[:20]!r}; known: {', '.join(_DTYPES)}"
+            f"tensor {name!r} is of type {str(value['dtype'])[:20]!r}; known: {known}"
         )
     if not (isinstance(shape, list) and isinstance(offsets, list) and len(offsets) == 2):
         raise _HeaderError(f"tensor {name!r} has no shape and offsets")
@@ -150,6 +169,6 @@ def _entry(name: str, value: Any, data_start: int) -> Entry:
     if not all(map(_is_count, shape + offsets)):
         raise _HeaderError(f"tensor {name!r} has a shape or offsets that are no counts")
     start, end = offsets
-    if end - start != math.prod(shape) * _DTYPES[dtype].itemsize:
+    if end - start != math.prod(shape) * dtype.itemsize:
         raise _HeaderError(f"tensor {name!r} has {end - start} bytes, not as many as its shape")
-    return Entry(_DTYPES[dtype], tuple(shape), data_start + start, data_start + end)
+    return Entry(dtype, tuple(shape), data_start + start, data_start + end)

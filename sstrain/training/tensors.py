@@ -50,7 +50,7 @@ def write(
     path : Path
         Overwritten if it exists.
     tensors : mapping of str to array or Blocks
-        float64, float32, int64, int32 or uint8; arrays are C-contiguous.
+        float64, float32, bfloat16, int64, int32 or uint8; arrays are C-contiguous.
     metadata : mapping of str to str, optional
         Kept in the header.
 

@@ -1,6 +1,7 @@
 """Ranks and log-partitions of score rows."""
 
 import numpy as np
+import pytest
 from reference.metrics import rank
 from reference.softmax import log_partition
 
@@ -53,3 +54,27 @@ def test_the_log_partition_of_a_million_classes() -> None:
     kernels.evaluate_rows(scores, no_target, logs, np.empty(1, np.int64), np.empty(1, np.float32))
     expected = log_partition(scores[0].astype(float))
     assert abs(np.expm1(logs[0] - expected)) < 1e-6
+
+
+@pytest.mark.parametrize("k", [1, 2, 5, 64, 299, 300])
+@pytest.mark.parametrize("values", [2, 7, 10**6])
+def test_the_best_classes_come_in_order(k: int, values: int) -> None:
+    """Of equal scores, which most are where there are few values, the smaller id comes first."""
+    scores = np.random.default_rng(k).integers(0, values, (20, 300)).astype(np.float32)
+    scores[0] = np.arange(300)
+    scores[1] = -scores[0]
+    scores[2, ::3] = -np.inf
+    classes, logs = np.empty((20, k), np.int32), np.empty((20, k))
+    kernels.top_rows(scores, classes, logs)
+    expected = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    np.testing.assert_array_equal(classes, expected)
+    for row, best, found in zip(scores.astype(float), expected, logs, strict=True):
+        np.testing.assert_allclose(found, row[best] - log_partition(row), rtol=1e-5, atol=1e-6)
+
+
+def test_a_row_that_is_not_finite_has_best_classes_all_the_same() -> None:
+    scores = np.full((1, 50), np.nan, np.float32)
+    classes = np.empty((1, 7), np.int32)
+    kernels.top_rows(scores, classes, np.empty((1, 7)))
+    assert len(set(classes[0].tolist())) == 7
+    assert 0 <= classes.min() <= classes.max() < 50
