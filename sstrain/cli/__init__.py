@@ -29,6 +29,7 @@ class _Commands(LazyGroup):
             "eval",
             "predict",
             "index",
+            "prune",
             "compare-samplers",
             "plan",
             "config",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sstrain.config.comparison import Comparison
     from sstrain.data.dataset import Dataset
     from sstrain.data.loading import Splits
+    from sstrain.training.warm_start import WarmStart
 
 __all__ = ["CellRunner", "validation_lines"]
 
@@ -61,10 +62,15 @@ class CellRunner:
         Resolved.
     splits : Splits
         With a validation split.
+    start : WarmStart, optional
+        Weights that every cell begins with.
     """
 
-    def __init__(self, comparison: "Comparison", splits: "Splits") -> None:
+    def __init__(
+        self, comparison: "Comparison", splits: "Splits", start: "WarmStart | None" = None
+    ) -> None:
         assert splits.validation is not None
+        self.start = start
         self.comparison = comparison
         self.splits = splits
         self.line_of_example, self.line_weights = validation_lines(splits.validation)
@@ -94,6 +100,11 @@ class CellRunner:
             )
         return course.record()
 
+    def engine(self, config: "Config", total_steps: int | None = None) -> Engine:
+        """Return what trains a cell."""
+        splits = self.splits
+        return Engine(config, splits.train, splits.vocabulary, total_steps, self.start)
+
     def measurement(self, config: "Config") -> Measurement:
         """Return what compares a cell's sampled gradient with the exact one."""
         splits, diagnostics = self.splits, self.comparison.diagnostics
@@ -119,7 +130,7 @@ class CellRunner:
         if kind not in self._warm:
             self._warm.add(kind)
             with suppress(FailureError):  # the cell will tell it itself
-                engine = Engine(config, self.splits.train, self.splits.vocabulary)
+                engine = self.engine(config)
                 for tensors in engine.model.live_arrays(0).values():
                     for tensor in tensors.values():
                         tensor += 0  # memory that no process has used before is slow to get
@@ -136,7 +147,7 @@ class _Course:
         assert budget is not None
         splits, batch_size = runner.splits, cell.config.training.batch_size
         steps = total_steps(budget, splits.train.num_examples, batch_size)
-        self.engine = Engine(cell.config, splits.train, splits.vocabulary, steps)
+        self.engine = runner.engine(cell.config, steps)
         self.seconds = budget.seconds
         every = cell.config.evaluation.every
         self.every = steps if every is None else every.in_steps(self.engine.steps_per_epoch)

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sstrain.comparison.cell import CellRunner, validation_lines
 from sstrain.comparison.folder import ComparisonFolder
@@ -19,20 +19,23 @@ from sstrain.config.sections import Diagnostics
 from sstrain.data.cache import load
 from sstrain.data.files import describe_file
 from sstrain.data.loading import Splits
-from sstrain.disk import disk_reason
+from sstrain.disk import disk_reason, read_json
 from sstrain.errors import FailureError, UserError
 from sstrain.samplers import build_sampler
+from sstrain.training.engine import Engine
 from sstrain.training.environment import environment
 from sstrain.training.forecast import GIB, forecast_memory, still_needed
 from sstrain.training.memory import available_memory
 from sstrain.training.signals import StoppedError, listening
 from sstrain.training.train import prepare_kernels
+from sstrain.training.warm_start import Source, open_source
 
 if TYPE_CHECKING:
     from sstrain.comparison.records import CellRecord
     from sstrain.config import Config
     from sstrain.config.comparison import Comparison
     from sstrain.training.signals import StopRequest
+    from sstrain.training.warm_start import WarmStart
 
 __all__ = ["Compared", "compare"]
 
@@ -80,25 +83,31 @@ def compare(
     if present and folder.is_finished(comparison):
         report(f"{folder.path}: the comparison is finished; nothing to do")
         return Compared(folder, _text(folder, read_outcome(folder)))
+    source = open_source(comparison.base.model, comparison.output)
     threads = prepare_kernels(cells(comparison)[0].config, report)
     splits = load(comparison.base.data, report, use_cache)
-    _check(comparison, splits)
+    _check(comparison, splits, source.bytes if source else 0)
+    start = None if source is None else _start(comparison, splits, source, report)
     sampler_files = {path for sampler in comparison.samplers for path in sampler.files()}
     described = environment(
         threads if comparison.workers == 1 else comparison.workers,
         [*splits.files, *map(describe_file, sorted(sampler_files))],
+        None if start is None else start.as_json(),
     )
+    if comparison.workers > 1:
+        start = None  # each worker loads its own
     with folder.locked():
         resuming = folder.check(comparison, resume=resume, overwrite=overwrite)
         if resuming:
             folder.check_data_files(described)
+            _check_start(folder, described)
         folder.prepare(comparison_yaml(comparison), described, resuming=resuming)
-        records = _run(comparison, folder, splits, report)
+        records = _run(comparison, folder, splits, start, report)
         outcome = write_outcome(comparison, folder, records, splits, described)
     return Compared(folder, _text(folder, outcome))
 
 
-def _check(comparison: "Comparison", splits: Splits) -> None:
+def _check(comparison: "Comparison", splits: Splits, source_bytes: int) -> None:
     """Refuse what cannot be run, before anything is."""
     assert splits.validation is not None
     _, line_weights = validation_lines(splits.validation)
@@ -111,10 +120,31 @@ def _check(comparison: "Comparison", splits: Splits) -> None:
     for cell in cells(comparison):
         if cell.seed == comparison.seeds[0]:
             build_sampler(cell.config.sampler, cell.config.objective, splits.vocabulary)
-            size = sum(_memory(comparison, cell, splits).values())
+            size = source_bytes + sum(_memory(comparison, cell, splits).values())
             if size > largest:
                 largest, config = size, cell.config
     _check_memory(comparison, config, largest)
+
+
+def _start(comparison: "Comparison", splits: Splits, source: Source, report: Report) -> "WarmStart":
+    """Load the weights that every cell begins with."""
+    start = source.load(splits.vocabulary, report)
+    config = cells(comparison)[0].config
+    Engine(config, splits.train, splits.vocabulary, start=start)  # refuses another rank, say
+    report(start.summary())
+    return start
+
+
+def _check_start(folder: ComparisonFolder, described: dict[str, Any]) -> None:
+    """Refuse to go on from other weights than the cells before began with."""
+    before, now = (
+        environment.get("warm_start") for environment in (read_json(folder.environment), described)
+    )
+    if before != now:
+        raise UserError(
+            f"base.model.from: {now and now['run']} is not what the comparison in {folder.path} "
+            "began with; restore it, or start again with --overwrite"
+        )
 
 
 def _memory(comparison: "Comparison", cell: Cell, splits: Splits) -> dict[str, int]:
@@ -142,7 +172,11 @@ def _check_memory(comparison: "Comparison", config: "Config", size: int) -> None
 
 
 def _run(
-    comparison: "Comparison", folder: ComparisonFolder, splits: Splits, report: Report
+    comparison: "Comparison",
+    folder: ComparisonFolder,
+    splits: Splits,
+    start: "WarmStart | None",
+    report: Report,
 ) -> "list[CellRecord]":
     """Run the cells that have not been run, and return the records of all."""
     grid = cells(comparison)
@@ -159,7 +193,7 @@ def _run(
     if todo:
         with listening() as request:
             try:
-                _run_cells(comparison, folder, splits, todo, keep, request, report)
+                _run_cells(comparison, folder, splits, start, todo, keep, request, report)
                 if request.signal_number is not None:
                     raise Stopped
             except Stopped:
@@ -171,6 +205,7 @@ def _run_cells(
     comparison: "Comparison",
     folder: ComparisonFolder,
     splits: Splits,
+    start: "WarmStart | None",
     todo: Sequence[Cell],
     keep: Callable[[Cell, "CellRecord"], None],
     request: "StopRequest",
@@ -187,7 +222,7 @@ def _run_cells(
     expected = {cell: 1.0 if examples is None else work(cell, classes) for cell in todo}
     with GridProgress(expected, examples, report) as progress:
         if comparison.workers == 1:
-            run_here(CellRunner(comparison, splits), todo, keep, progress, request)
+            run_here(CellRunner(comparison, splits, start), todo, keep, progress, request)
             return
         try:
             _share(folder, splits)

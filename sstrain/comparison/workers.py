@@ -16,6 +16,7 @@ from sstrain.comparison.folder import ComparisonFolder
 from sstrain.comparison.grid import Cell, cells
 from sstrain.comparison.shared_data import map_splits
 from sstrain.errors import FailureError, UserError
+from sstrain.training.warm_start import open_source
 
 if TYPE_CHECKING:
     from sstrain.comparison.progress import GridProgress
@@ -191,7 +192,10 @@ def _runner(folder: Path) -> tuple[CellRunner, list[Cell]]:
     output = ComparisonFolder(folder)
     comparison = load_comparison(output.config)
     kernels.use_threads(1)
-    return CellRunner(comparison, map_splits(output.data)), cells(comparison)
+    splits = map_splits(output.data)
+    source = open_source(comparison.base.model, None)
+    start = None if source is None else source.load(splits.vocabulary, lambda _: None)
+    return CellRunner(comparison, splits, start), cells(comparison)
 
 
 class _Teller:

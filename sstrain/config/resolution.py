@@ -25,7 +25,8 @@ def resolve(config: Config, name: str = "run") -> Config:
     name : str
         The run's name: its folder is ``runs/<name>`` where the config names none.
     """
-    changes: dict[str, Any] = {"optimizer": _optimizer(config)}
+    optimizer = _optimizer(config)
+    changes: dict[str, Any] = {"optimizer": optimizer, "model": config.model.resolved(optimizer)}
     data, evaluation = config.data, config.evaluation
     if not any(isinstance(share, float) for share in (data.validation, data.test)):
         changes["data"] = data.model_copy(update={"split_seed": None})

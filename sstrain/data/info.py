@@ -183,7 +183,8 @@ def as_text(figures: dict[str, Any]) -> str:
         ("classes seen once", f"{figures['num_classes_seen_once']:,}"),
         *_memory_rows(figures.get("memory_bytes", {})),
     ]
-    return "\n".join(f"{name:34}{value:>14}" for name, value in rows)
+    width = max(34, *(len(name) + 1 for name, _ in rows))
+    return "\n".join(f"{name:{width}}{value:>14}" for name, value in rows)
 
 
 def _rows_of_some_formats(figures: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -17,7 +17,7 @@ from sstrain.errors import UserError
 from sstrain.evaluation.exact import scoring_batch_size
 from sstrain.training.saved import SavedModel, load_model
 
-__all__ = ["predict_lines", "predictions", "write_lines"]
+__all__ = ["input_rows", "predict_lines", "predictions", "write_lines"]
 
 
 def predict_lines(
@@ -70,7 +70,7 @@ def predictions(
     k = min(top_k, len(classes))
     size = scoring_batch_size(len(classes))
     num_unknown = 0
-    for dataset in _contexts(saved, lines, name, size):
+    for dataset in input_rows(saved, lines, name, size):
         num_unknown += dataset.num_unknown_features
         for batch in BatchReader(dataset, saved.vocabulary.num_features).in_order(size):
             best = np.empty((batch.size, k), np.int32)
@@ -82,7 +82,9 @@ def predictions(
         report(f"{name}: {num_unknown:,} features ignored that the model does not have")
 
 
-def _contexts(saved: SavedModel, lines: Iterable[bytes], name: str, size: int) -> Iterator[Dataset]:
+def input_rows(
+    saved: SavedModel, lines: Iterable[bytes], name: str, size: int
+) -> Iterator[Dataset]:
     """Yield the rows of some lines at a time, or of a file that has no lines of text."""
     source, vocabulary = saved.config.data.train, saved.vocabulary
     if not reads_lines(source, vocabulary):

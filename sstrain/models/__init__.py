@@ -4,12 +4,16 @@ from typing import TYPE_CHECKING
 
 from sstrain.models.base import Model
 from sstrain.models.dense import Dense
+from sstrain.models.low_rank import LowRank
+from sstrain.models.sparse import Sparse
 from sstrain.section import one_of
 
 __all__ = ["MODELS", "Model", "ModelSection"]
 
 MODELS: dict[str, type[Model]] = {
     "dense": Dense,
+    "low_rank": LowRank,
+    "sparse": Sparse,
 }
 
 if TYPE_CHECKING:

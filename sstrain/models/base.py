@@ -99,6 +99,10 @@ class Model(_WarmStart):
         """
         return 1 / batch_size**2
 
+    def resolved(self, optimizer: "Optimizer") -> "Model":
+        """Return the section with every default written out that depends on the update rule."""
+        return self
+
     def check(self, num_features: int, num_classes: int) -> None:
         """Refuse data that the layout cannot serve.
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sstrain.section import Span
     from sstrain.training.checkpoint import Checkpoint
     from sstrain.training.tensors import TensorSource
+    from sstrain.training.warm_start import WarmStart
 
 __all__ = ["Engine"]
 
@@ -43,6 +44,8 @@ class Engine:
     vocabulary : Vocabulary
     total_steps : int, optional
         After which the run ends, in the place of the config's epochs.
+    start : WarmStart, optional
+        Weights to begin with.
 
     Attributes
     ----------
@@ -63,6 +66,7 @@ class Engine:
         dataset: "Dataset",
         vocabulary: "Vocabulary",
         total_steps: int | None = None,
+        start: "WarmStart | None" = None,
     ) -> None:
         self.config = config
         self.dataset = dataset
@@ -73,6 +77,8 @@ class Engine:
             vocabulary.num_features, vocabulary.num_classes, config.optimizer
         )
         self.model.initialise(vocabulary, config.seed)
+        if start is not None:
+            start.apply(self.model)
         self._take_step: Step = self._build_step(vocabulary.num_classes)
         self._reader = BatchReader(dataset, vocabulary.num_features)
         self._shuffle_block = dataset.shuffle_block
@@ -142,6 +148,16 @@ class Engine:
         self.candidates_scored += outcome.candidates_scored
         self._decay(rate)
         return weighted / batch.size
+
+    def warm_up(self, size: int = 1) -> None:
+        """Load the kernels of a step, by one of few examples; no run goes on from it."""
+        ids = epoch_order(
+            self.config.seed, 0, self.dataset.num_examples, 0, size, self._shuffle_block
+        )
+        key = kernels.stream_key(self.config.seed, _STEP, 0, 0)
+        if self._average_from == 0:
+            self.model.count_averaged_step()
+        self._take_step(self._reader.take(ids), 0, 0, StepContext(self.rate, key))
 
     def _place(self, example: int) -> str:
         rows = self.dataset.rows

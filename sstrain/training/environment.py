@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol
@@ -32,7 +32,9 @@ class ReadFile(Protocol):
         """Its SHA-256, in hexadecimal."""
 
 
-def environment(threads: int, data_files: Iterable[ReadFile]) -> dict[str, Any]:
+def environment(
+    threads: int, data_files: Iterable[ReadFile], warm_start: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Describe the programs, the machine and the data of a run.
 
     Parameters
@@ -41,13 +43,15 @@ def environment(threads: int, data_files: Iterable[ReadFile]) -> dict[str, Any]:
         Threads that the run uses.
     data_files : iterable of ReadFile
         Every file that was read.
+    warm_start : mapping, optional
+        Where the first weights are from: ``run``, ``step`` and ``model_sha256``.
 
     Returns
     -------
     dict
         JSON values: ``format_version``, ``sstrain``, ``python``, ``numpy``, ``numba``,
         ``llvmlite``, ``platform``, ``cpu``, ``logical_cpus``, ``threads``, and ``data_files``, each
-        with ``path``, ``bytes`` and ``sha256``.
+        with ``path``, ``bytes`` and ``sha256``; ``warm_start`` where there is one.
     """
     return {
         "format_version": FORMAT_VERSION,
@@ -62,6 +66,7 @@ def environment(threads: int, data_files: Iterable[ReadFile]) -> dict[str, Any]:
             {"path": str(file.path), "bytes": file.bytes, "sha256": file.sha256}
             for file in data_files
         ],
+        **({} if warm_start is None else {"warm_start": dict(warm_start)}),
     }
 
 

@@ -1,5 +1,7 @@
 """What a run will take in memory, told before any of it is allocated."""
 
+import sys
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from sstrain.diagnostics.measure import memory as measuring
@@ -15,16 +17,22 @@ if TYPE_CHECKING:
 __all__ = ["GIB", "check_memory", "forecast_memory", "still_needed"]
 
 GIB = 1 << 30
-#: The interpreter, numpy, numba and LLVM.
-_PROGRAM = 250 << 20
+#: The interpreter, numpy, numba and LLVM: 110 MiB from cached kernels, 280 where they compile.
+_PROGRAM = 190 << 20
 #: Bytes a class of an alias table: threshold, alias, log q.
 _SAMPLER_ROW = 20
+#: The parts that are in memory once the data are read.
+_THERE = ("vocabulary", "data", "program")
+#: The parts that no page is used of before the first step.
+_LATER = ("optimizer", "averaging", "buffers", "diagnostics")
 
 
 def forecast_memory(
-    config: "Config", vocabulary: "Vocabulary", datasets: "list[Dataset]"
+    config: "Config", vocabulary: "Vocabulary", datasets: "list[Dataset]", source_bytes: int = 0
 ) -> dict[str, int]:
     """Return the bytes of each part of a run: weights, optimizer, averaging, sampler, ...
+
+    Their sum is the forecast of the peak.
 
     Parameters
     ----------
@@ -33,6 +41,8 @@ def forecast_memory(
     vocabulary : Vocabulary
     datasets : list of Dataset
         The splits that are held at once.
+    source_bytes : int
+        What the weights take that a warm start takes over.
     """
     num_features, num_classes = vocabulary.num_features, vocabulary.num_classes
     parts = config.model.memory(num_features, num_classes, config.optimizer)
@@ -42,6 +52,11 @@ def forecast_memory(
     if config.diagnostics is not None:
         batch = min(config.training.batch_size, datasets[0].num_examples)
         parts["diagnostics"] = measuring(batch, num_classes, config.diagnostics.examples)
+    if source_bytes:
+        # Gone before the first step, by which the rest is not in use yet.
+        later = sum(parts.get(name, 0) for name in _LATER)
+        parts["warm_start"] = max(0, source_bytes - later)
+    parts["vocabulary"] = sum(map(_names_bytes, (vocabulary.classes, vocabulary.features)))
     parts["data"] = sum(dataset.nbytes for dataset in datasets)
     parts["program"] = _PROGRAM
     return parts
@@ -63,12 +78,21 @@ def _buffers(
     return config.model.step_bytes(num_features, num_classes, shape) + evaluation
 
 
+def _names_bytes(names: list[str]) -> int:
+    """Return the bytes of a list of names."""
+    return sys.getsizeof(names) + sum(map(sys.getsizeof, names))
+
+
 def still_needed(parts: dict[str, int]) -> dict[str, int]:
     """Return the parts that are not in memory yet once the data are read."""
-    return {name: size for name, size in parts.items() if name not in ("data", "program")}
+    return {name: size for name, size in parts.items() if name not in _THERE}
 
 
-def check_memory(config: "Config", parts: dict[str, int]) -> None:
+def check_memory(
+    config: "Config",
+    parts: dict[str, int],
+    fitting: Callable[[int], Sequence[str]] | None = None,
+) -> None:
     """Refuse a model that does not fit in what is free now.
 
     Parameters
@@ -76,7 +100,9 @@ def check_memory(config: "Config", parts: dict[str, int]) -> None:
     config : Config
         Resolved.
     parts : dict
-        From `forecast_memory`; data and program are in memory already.
+        From `forecast_memory`; some are in memory already.
+    fitting : callable, optional
+        Given the free bytes, returns models that would fit.
 
     Raises
     ------
@@ -95,11 +121,12 @@ def check_memory(config: "Config", parts: dict[str, int]) -> None:
     )
     raise UserError(
         f"model: does not fit in memory; needs {needed / GIB:.2f} GiB ({listed}); "
-        f"{free / GIB:.2f} GiB are free; " + _ways_out(config, parts)
+        f"{free / GIB:.2f} GiB are free; "
+        + _ways_out(config, parts, () if fitting is None else fitting(free))
     )
 
 
-def _ways_out(config: "Config", parts: dict[str, int]) -> str:
+def _ways_out(config: "Config", parts: dict[str, int], fitting: Sequence[str]) -> str:
     if "buffers" not in parts:
         return "free some, or use a machine with more"
     if parts["buffers"] > sum(parts.values()) / 2:
@@ -112,4 +139,7 @@ def _ways_out(config: "Config", parts: dict[str, int]) -> str:
         ways.append("optimizer.type rowwise_adagrad (half the memory)")
     if config.optimizer.average_from is not None:
         ways.append("no optimizer.average_from")
+    if config.model.dtype == "float32":
+        ways.append("model.dtype bfloat16 (half the weights' memory)")
+    ways += [f"model {model} (fits)" for model in fitting]
     return ", or ".join(ways)

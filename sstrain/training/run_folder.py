@@ -1,5 +1,6 @@
 """A run's folder: what may be written into it, and how it is opened again."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ class RunFolder(OutputFolder):
         self.metrics = path / "metrics.jsonl"
         self.picture = path / "loss.png"
         self.checkpoints = path / "checkpoints"
+        #: The approximate index of a model, if one was built.
+        self.index = path / "index"
         #: Every file of a run's, the checkpoints apart.
         self.files = (
             self.config,
@@ -98,6 +101,7 @@ class RunFolder(OutputFolder):
 
     def _remove_run(self) -> None:
         Checkpoints(self.checkpoints).remove_all()
+        shutil.rmtree(self.index, ignore_errors=True)
         for path in self.files:
             if path != self.environment:
                 path.unlink(missing_ok=True)

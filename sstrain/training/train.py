@@ -2,23 +2,27 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sstrain import kernels
 from sstrain.data.cache import load
 from sstrain.data.files import describe_file
 from sstrain.data.loading import Splits
-from sstrain.errors import FailureError
+from sstrain.disk import read_json
+from sstrain.errors import FailureError, UserError
 from sstrain.training.checkpoints import Checkpoints
 from sstrain.training.engine import Engine
 from sstrain.training.environment import environment
+from sstrain.training.fitting import fitting_models
 from sstrain.training.forecast import check_memory, forecast_memory
 from sstrain.training.loop import Loop
 from sstrain.training.metrics import MetricsSink, read_metrics
 from sstrain.training.picture import draw_loss_curve
 from sstrain.training.run_folder import RunFolder
 from sstrain.training.signals import listening
+from sstrain.training.warm_start import Source, open_source
 
 if TYPE_CHECKING:
     from sstrain.config import Config
@@ -94,18 +98,24 @@ def train(
     """
     assert config.output is not None
     folder = RunFolder(Path(config.output))
-    if folder.check(config, resume=resume, overwrite=overwrite) and _is_finished(folder, report):
+    goes_on = folder.check(config, resume=resume, overwrite=overwrite)
+    if goes_on and _is_finished(folder, report):
         report(f"{folder.path}: the run is finished; nothing to do")
         return Trained(folder, already=True)
+    # A run that goes on has its weights, and no need of the run that it began from.
+    source = None if goes_on else open_source(config.model, config.output)
     threads = prepare_kernels(config, report)
     splits = load(config.data, report, use_cache)
-    engine = build_engine(config, splits)
+    engine, started = build_engine(config, splits, source, report)
     sampler_files = () if config.sampler is None else config.sampler.files()
-    described = environment(threads, [*splits.files, *map(describe_file, sampler_files)])
+    described = environment(threads, [*splits.files, *map(describe_file, sampler_files)], started)
     with folder.locked():
         resuming = folder.check(config, resume=resume, overwrite=overwrite)
         if resuming:
             folder.check_data_files(described)
+            described |= _first_weights(folder)
+        elif goes_on:
+            raise UserError(f"{folder.path}: was changed meanwhile; give the command again")
         checkpoints = Checkpoints(folder.checkpoints, config.checkpoint.keep)
         checkpoint = checkpoints.latest_whole(report) if resuming else None
         folder.prepare(config, described, resuming=resuming)
@@ -123,10 +133,29 @@ def train(
     return Trained(folder, already=False)
 
 
-def build_engine(config: "Config", splits: Splits) -> Engine:
-    """Return what trains, once it is known to fit in memory."""
-    check_memory(config, forecast_memory(config, splits.vocabulary, splits.datasets()))
-    return Engine(config, splits.train, splits.vocabulary)
+def build_engine(
+    config: "Config", splits: Splits, source: Source | None, report: Callable[[str], None]
+) -> tuple[Engine, dict[str, Any] | None]:
+    """Return what trains, once it is known to fit in memory, and what it was started from.
+
+    Parameters
+    ----------
+    config : Config
+        Resolved.
+    splits : Splits
+    source : Source or None
+        Whose weights it starts from; they are freed before this returns.
+    report : callable
+    """
+    vocabulary, datasets = splits.vocabulary, splits.datasets()
+    parts = forecast_memory(config, vocabulary, datasets, source.bytes if source else 0)
+    check_memory(config, parts, partial(fitting_models, config, vocabulary, datasets))
+    if source is None:
+        return Engine(config, splits.train, vocabulary), None
+    start = source.load(vocabulary, report)
+    engine = Engine(config, splits.train, vocabulary, start=start)
+    report(start.summary())
+    return engine, start.as_json()
 
 
 def prepare_kernels(config: "Config", report: Callable[[str], None]) -> int:
@@ -143,6 +172,12 @@ def prepare_kernels(config: "Config", report: Callable[[str], None]) -> int:
 def _is_finished(folder: RunFolder, report: Callable[[str], None]) -> bool:
     checkpoint = Checkpoints(folder.checkpoints).open_for_reading("last", report, parts=None)
     return bool(checkpoint.state["standing"]["finished"])
+
+
+def _first_weights(folder: RunFolder) -> dict[str, Any]:
+    """Return what environment.json says of a warm start, which a run that goes on keeps."""
+    before = read_json(folder.environment)
+    return {key: value for key, value in before.items() if key == "warm_start"}
 
 
 def _draw(config: "Config", folder: RunFolder, report: Callable[[str], None]) -> None:

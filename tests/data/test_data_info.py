@@ -187,8 +187,9 @@ def test_every_model_has_its_memory() -> None:
     rows: list[Row] = [([0], {0: 1.0}), ([1], {1: 1.0})]
     figures = with_memory(figures_of(dataset_of(rows), vocabulary_of(rows)))
     memory = figures["memory_bytes"]
-    assert memory.keys() == MODELS.keys()
-    assert memory["dense"] == {"sgd": 24, "adagrad": 48, "rowwise_adagrad": 36}
+    # A sparse model needs another run; what decides a model's size is told with it.
+    assert {name.partition("(")[0] for name in memory} == MODELS.keys() - {"sparse"}
+    assert memory["dense"] == {"sgd": 24, "adagrad": 48, "rowwise_adagrad": 36, "adam": 84}
     assert all(optimizers.keys() == OPTIMIZERS.keys() for optimizers in memory.values())
     assert "dense model by rowwise_adagrad" in as_text(figures)
 

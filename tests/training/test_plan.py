@@ -13,9 +13,10 @@ from sstrain.buffers import Buffers
 from sstrain.config import Config, load
 from sstrain.data.cache import load as load_data
 from sstrain.evaluation.exact import evaluate
+from sstrain.training import measuring
 from sstrain.training import plan as plan_module
 from sstrain.training.engine import Engine
-from sstrain.training.forecast import forecast_memory
+from sstrain.training.forecast import forecast_memory, still_needed
 from sstrain.training.plan import as_text, plan
 from sstrain.training.train import train
 
@@ -37,8 +38,8 @@ def configured(tmp_path: Path) -> Callable[..., Config]:
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan_module, "_WARM_UP_SECONDS", 0.05)
-    monkeypatch.setattr(plan_module, "_MEASURED_SECONDS", 0.1)
+    monkeypatch.setattr(measuring, "_WARM_UP_SECONDS", 0.05)
+    monkeypatch.setattr(measuring, "_MEASURED_SECONDS", 0.1)
 
 
 def quiet(line: str) -> None:
@@ -127,7 +128,51 @@ def test_a_plan_has_its_figures_and_writes_nothing(
     assert found["epoch_seconds"] == pytest.approx(epoch)
     evaluations = 2 * found["evaluation_seconds"]
     assert found["run_seconds"] == pytest.approx(2 * epoch + evaluations)
-    assert as_text(found).count("\n") > 8
+    assert found["sampled_epoch_seconds"] == found["epoch_seconds"]
+    assert found["exact_epoch_seconds"] > 0
+    assert "untold" not in found
+    last = as_text(found).splitlines()[-2:]
+    assert [line.split(" gradient")[0].strip() for line in last] == ["sampled", "exact"]
+    assert all("an epoch in 0:00:0" in line for line in last)
+
+
+def test_a_run_by_the_exact_gradient_has_a_sampled_time_too(
+    configured: Callable[..., Config],
+) -> None:
+    found = plan(configured("objective={type: exact}", "sampler=null"), quiet)
+    assert found["exact_epoch_seconds"] == found["epoch_seconds"]
+    assert found["sampled_epoch_seconds"] > 0
+
+
+def test_a_gradient_that_does_not_fit_is_told_apart(
+    configured: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = configured()
+    memory = plan(config, quiet)["memory_bytes"]
+    free = sum(still_needed(memory).values()) - memory["total"] + 1000
+    monkeypatch.setattr(plan_module, "available_memory", lambda: free)
+    found = plan(config, quiet)
+    assert found["sampled_epoch_seconds"] > 0
+    assert "exact_epoch_seconds" not in found
+    assert found["untold"].keys() == {"exact"}
+    assert "  exact gradient    not told: needs " in as_text(found)
+
+
+def test_of_slow_steps_few_are_taken(
+    configured: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[float] = []
+    step = Engine.step
+
+    def counted(engine: Engine) -> float:
+        taken.append(engine.done)
+        return step(engine)
+
+    monkeypatch.setattr(Engine, "step", counted)
+    monkeypatch.setattr(measuring, "_MEASURED_SECONDS", 0.0)
+    found = plan(configured(), quiet)
+    assert taken == [0, 0]  # one of each gradient
+    assert found["examples_per_second"] > 0
 
 
 def test_without_validation_no_evaluation_is_told(configured: Callable[..., Config]) -> None:
@@ -147,11 +192,11 @@ def test_what_does_not_fit_is_said_and_not_measured(
 
 
 def test_a_rate_that_diverges_leaves_the_time_untold(configured: Callable[..., Config]) -> None:
-    said: list[str] = []
-    found = plan(configured("optimizer={type: sgd, learning_rate: 1e9}"), said.append)
-    assert said[-1].startswith("no time can be told: diverged at step ")
+    found = plan(configured("optimizer={type: sgd, learning_rate: 1e9}"), quiet)
+    assert all(why.startswith("diverged at step ") for why in found["untold"].values())
     assert "examples_per_second" not in found
     assert "examples/s" not in as_text(found)
+    assert "  sampled gradient  not told: diverged at step " in as_text(found)
 
 
 def test_planning_does_not_change_a_run(configured: Callable[..., Config], tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +14,13 @@ import pytest
 import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ml_dtypes import bfloat16
 from numpy.typing import NDArray
 
 from sstrain.errors import UserError
 from sstrain.training.tensors import TensorSource, open_tensors, read_into, write
 
-DTYPES = [np.float32, np.float64, np.int32, np.int64, np.uint8]
+DTYPES = [np.float32, np.float64, np.int32, np.int64, np.uint8, bfloat16]
 
 
 class RowBlocks:
@@ -111,11 +114,38 @@ def test_wide_tensors_come_first_so_that_all_are_aligned(tmp_path: Path) -> None
         "a": np.zeros(3, np.uint8),
         "b": np.zeros(3, np.float32),
         "c": np.zeros(3, np.int64),
+        "d": np.zeros(3, bfloat16),
     }
     write(tmp_path / "t", tensors)
     opened = open_tensors(tmp_path / "t")
-    assert list(opened) == ["c", "b", "a"]
+    assert list(opened) == ["c", "b", "d", "a"]
     assert all(array.flags.aligned for array in opened.values())
+
+
+def test_numbers_of_half_precision_are_stored_bit_by_bit(tmp_path: Path) -> None:
+    halves = np.arange(2**16, dtype=np.uint16)
+    write(tmp_path / "t", {"a": halves.view(bfloat16)})
+    opened = open_tensors(tmp_path / "t")["a"]
+    assert opened.dtype == bfloat16
+    assert np.array_equal(opened.view(np.uint16), halves)
+    assert (tmp_path / "t").read_bytes()[8:].startswith(b'{"a":{"dtype":"BF16"')
+
+
+def test_the_type_of_half_precision_is_loaded_where_there_is_one(tmp_path: Path) -> None:
+    write(tmp_path / "plain", {"a": np.zeros(3)})
+    write(tmp_path / "half", {"a": np.zeros(3, bfloat16)})
+    code = """
+import sys
+from pathlib import Path
+from sstrain.cli import main
+from sstrain.training.tensors import open_tensors, write
+main(["--help"])
+write(Path("copy"), open_tensors(Path("plain")))
+assert "ml_dtypes" not in sys.modules
+assert open_tensors(Path("half"))["a"].itemsize == 2
+assert "ml_dtypes" in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
 
 
 def test_mapped_tensors_cannot_be_changed(tmp_path: Path) -> None:
@@ -130,6 +160,7 @@ def test_mapped_tensors_cannot_be_changed(tmp_path: Path) -> None:
     [
         np.zeros((4, 4), np.float32).T[1:],
         np.zeros(3, np.float16),
+        np.zeros((4, 4), bfloat16).T[1:],
         np.zeros(3, ">f4"),
         np.zeros(3, object),
     ],

@@ -1,0 +1,119 @@
+"""Every layout on every set: quality, time, memory, disk.
+
+    python benchmarks/layouts.py --data FOLDER --output FOLDER [--only PATTERN ...] [--threads 1]
+
+A row is a config of this repository and what is changed in it (`ROWS`); FOLDER has the sets that are
+not in data/ (see benchmarks/configs/). Each run is `sstrain train` and `sstrain eval` as processes
+of their own, one after another, on the test split; CPU seconds are those of training, as
+metrics.jsonl has them; peak memory is the training process's resident set. A line of JSON for each
+row goes to rows.jsonl in the output folder, a table to stdout.
+"""
+
+import fnmatch
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+ROOT = Path(__file__).parent.parent
+#: Where the files of a set lie under the data folder: train, test.
+FILES = {
+    "novels": ("novels/mid.train.svm.gz", "novels/mid.test.svm.gz"),
+    "placenames": ("placenames/pn.train.svm.gz", "placenames/pn.test.svm.gz"),
+}
+
+
+class Row(NamedTuple):
+    """A config, and what is changed in it."""
+
+    config: str
+    changes: tuple[str, ...] = ()
+
+
+#: By name: the set, then the layout.
+ROWS: dict[str, Row] = {
+    "kjv dense": Row("configs/quickstart.yaml"),
+    "kjv dense best": Row("configs/kjv_best.yaml"),
+    "novels low_rank r=32": Row("benchmarks/configs/novels.yaml", ("model.rank=32",)),
+    "novels low_rank r=100": Row("benchmarks/configs/novels.yaml"),
+    "novels low_rank r=300": Row("benchmarks/configs/novels.yaml", ("model.rank=300",)),
+    "placenames low_rank r=32": Row("benchmarks/configs/placenames.yaml", ("model.rank=32",)),
+    "placenames low_rank r=100": Row("benchmarks/configs/placenames.yaml"),
+    "placenames low_rank r=300": Row("benchmarks/configs/placenames.yaml", ("model.rank=300",)),
+}
+COLUMNS = {
+    "log_loss": "{:.3f}",
+    "top_1": "{:.4f}",
+    "top_5": "{:.4f}",
+    "cpu_seconds": "{:.0f}",
+    "peak_mib": "{:,.0f}",
+    "model_mb": "{:,.0f}",
+}
+
+
+def sstrain(*arguments: str) -> tuple[str, float]:
+    """Run a command; return its output and its own peak of resident memory, MiB."""
+    command = [sys.executable, "-m", "sstrain", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        output = child.stdout.read()
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        sys.exit(f"{' '.join(command)}: exit code {child.returncode}")
+    return output, usage.ru_maxrss / 1024
+
+
+def overrides(name: str, row: Row, data: Path | None, threads: int) -> list[str]:
+    """Return the `--set` arguments of a row."""
+    changes = [f"training.threads={threads}", *row.changes]
+    if (files := FILES.get(name.split(maxsplit=1)[0])) and data is not None:
+        train, test = (data / file for file in files)
+        changes = [f"data.train.path={train}", f"data.test={{path: {test}}}", *changes]
+    return [part for change in changes for part in ("--set", change)]
+
+
+def measure(name: str, row: Row, data: Path | None, output: Path, threads: int) -> dict[str, Any]:
+    """Train and evaluate one row; return its figures."""
+    run = output / name.replace(" ", "_").replace("=", "")
+    config = ["--config", str(ROOT / row.config), "--output", str(run), "--overwrite"]
+    _, peak = sstrain("train", *config, *overrides(name, row, data, threads))
+    figures = json.loads(sstrain("eval", str(run), "--json")[0])
+    end = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    model = (run / "checkpoints" / "last" / "model.safetensors").stat().st_size
+    return {
+        "name": name,
+        **{key: figures[key] for key in ("split", "log_loss", "top_1", "top_5", "num_examples")},
+        "cpu_seconds": end["cpu_seconds"],
+        "wall_seconds": end["wall_seconds"],
+        "examples": end["examples"],
+        "peak_mib": peak,
+        "model_mb": model / 1e6,
+    }
+
+
+@click.command()
+@click.option("--data", type=Path, help="The folder of the sets that are not in data/.")
+@click.option("--output", required=True, type=Path)
+@click.option("--only", multiple=True, help="Patterns of names; all if not given.")
+@click.option("--threads", default=1, show_default=True)
+def main(data: Path | None, output: Path, only: tuple[str, ...], threads: int) -> None:
+    """Print a row for each config."""
+    output.mkdir(parents=True, exist_ok=True)
+    print("| model | " + " | ".join(COLUMNS) + " |\n" + "|---" * (len(COLUMNS) + 1) + "|")
+    for name, row in ROWS.items():
+        if only and not any(fnmatch.fnmatch(name, pattern) for pattern in only):
+            continue
+        found = measure(name, row, data, output, threads)
+        with (output / "rows.jsonl").open("a") as file:
+            file.write(json.dumps(found) + "\n")
+        cells = (form.format(found[key]) for key, form in COLUMNS.items())
+        print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,223 @@
+"""Applying gradients to the rows of a low-rank model: each row has one owner."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import prange
+from numpy.typing import NDArray
+
+from sstrain.kernels._jit import inline, kernel, parallel_kernel, signed
+from sstrain.kernels.batches import BatchArrays
+from sstrain.kernels.drawing import Candidates
+from sstrain.kernels.linear_cells import TILES, apply_cells, tile_bounds
+from sstrain.kernels.tables import DenseTable, change_cell
+from sstrain.kernels.update_rule import row_rate, sums_rows
+
+__all__ = [
+    "ClassColumns",
+    "class_columns",
+    "low_rank_update_classes",
+    "low_rank_update_features",
+    "place_candidates",
+]
+
+_ZERO = np.float32(0)
+
+
+class ClassColumns(NamedTuple):
+    """Score gradients by class: those of the classes' places, one after the other."""
+
+    indptr: NDArray[np.int32]  # [P + 1]
+    examples: NDArray[np.int32]  # [entries]
+    values: NDArray[np.float32]  # [entries]
+
+
+@kernel
+def place_candidates(
+    candidates: Candidates,
+    targets: NDArray[np.int32],
+    d_targets: NDArray[np.float32],
+    d_scores: NDArray[np.float32],
+    place_of_class: NDArray[np.int32],
+    classes: NDArray[np.int32],
+    places: NDArray[np.int32],
+    examples: NDArray[np.int32],
+    values: NDArray[np.float32],
+) -> tuple[int, int]:
+    """List the score gradients of targets and of each example's own candidates.
+
+    Parameters
+    ----------
+    candidates : Candidates
+        G = B.
+    targets, d_targets, d_scores : arrays of shape [B], [B] and [B, K]
+    place_of_class : int32 array of shape [V]
+        All -1, on entry and on return.
+    classes : int32 array
+        Each class once, in the order in which they come; written.
+    places, examples, values : int32, int32 and float32 arrays of shape [B (K + 1)]
+        Of each gradient; written.
+
+    Returns
+    -------
+    tuple of int
+        How many classes there are, and how many gradients.
+    """
+    number = entry = 0
+    for i in range(len(targets)):
+        count = candidates.counts[i]
+        for k in range(count + 1):
+            j = candidates.classes[i, k] if k < count else targets[i]
+            if place_of_class[j] < 0:
+                place_of_class[j] = np.int32(number)
+                classes[number] = j
+                number += 1
+            places[entry] = place_of_class[j]
+            examples[entry] = i
+            values[entry] = d_scores[i, k] if k < count else d_targets[i]
+            entry += 1
+    for place in range(number):
+        place_of_class[classes[place]] = -1
+    return number, entry
+
+
+@kernel
+def class_columns(
+    places: NDArray[np.int32],
+    examples: NDArray[np.int32],
+    values: NDArray[np.float32],
+    out: ClassColumns,
+) -> None:
+    """Sort score gradients by place, in the order of the examples (a counting sort)."""
+    number = len(out.indptr) - 1
+    out.indptr[:] = 0
+    for place in places:
+        out.indptr[place + 1] += 1
+    for place in range(number):
+        out.indptr[place + 1] += out.indptr[place]
+    # Filling advances each column's start to its end; shifting by one restores the starts.
+    for entry in range(len(places)):
+        position = out.indptr[places[entry]]
+        out.examples[position] = examples[entry]
+        out.values[position] = values[entry]
+        out.indptr[places[entry]] = position + 1
+    for place in range(number, 0, -1):
+        out.indptr[place] = out.indptr[place - 1]
+    out.indptr[0] = 0
+
+
+@inline
+def apply_row(
+    table: DenseTable, rule: Any, average: Any, row: int, gradient: NDArray[np.float32]
+) -> int:
+    """Update one row of factors; return 1 if it is no longer finite, else 0."""
+    squares = _ZERO
+    if sums_rows(rule):
+        for d in range(len(gradient)):
+            squares += gradient[d] * gradient[d]
+    rate = row_rate(rule, row, squares)
+    first = row * table.width
+    probe = _ZERO
+    for d in range(len(gradient)):
+        probe += change_cell(table.values, table.key, rule, average, first + d, gradient[d], rate)
+    return 0 if probe == _ZERO else 1
+
+
+@inline
+def apply_bias(
+    bias: NDArray[np.float32],
+    rule: Any,
+    average: Any,
+    classes: NDArray[np.int32],
+    gradient: NDArray[np.float32],
+) -> int:
+    """Update the biases of some classes, one row; return 1 if one is no longer finite."""
+    table = DenseTable(bias, len(bias), np.uint64(0))
+    places = np.arange(len(gradient)).astype(np.int32)
+    probe = apply_cells(table, rule, average, 0, places, classes, gradient)
+    return 0 if probe == _ZERO else 1
+
+
+@inline
+def add_scaled(total: NDArray[np.float32], x: np.float32, vector: NDArray[np.float32]) -> None:
+    """Add x times a vector."""
+    for d in range(len(total)):
+        total[d] += x * vector[d]
+
+
+@parallel_kernel
+def low_rank_update_features(
+    table: DenseTable,
+    rule: Any,
+    average: Any,
+    batch: BatchArrays,
+    num_features: int,
+    d_pooled: NDArray[np.float32],
+) -> int:
+    """Apply the gradient to the vectors of the batch's features (equation 46); return bad rows."""
+    bad = 0
+    for tile in prange(TILES):
+        gradient = np.empty(table.width, np.float32)
+        start, stop = tile_bounds(signed(tile), num_features)
+        for slot in range(start, stop):
+            gradient[:] = _ZERO
+            for entry in range(batch.column_indptr[slot], batch.column_indptr[slot + 1]):
+                example = batch.column_rows[entry]
+                add_scaled(gradient, batch.column_values[entry], d_pooled[example])
+            bad += apply_row(table, rule, average, batch.features[slot], gradient)
+    return bad
+
+
+@inline
+def _class_gradient(
+    place: int,
+    columns: ClassColumns,
+    pooled: NDArray[np.float32],
+    products: NDArray[np.float32],
+    column_sums: NDArray[np.float32],
+    gradient: NDArray[np.float32],
+) -> np.float32:
+    """Write the gradient of one class's vector, and return that of its bias (equation 45)."""
+    gradient[:] = _ZERO
+    of_bias = _ZERO
+    if place < products.shape[1]:
+        for tile in range(len(products)):
+            for d in range(len(gradient)):
+                gradient[d] += products[tile, place, d]
+            of_bias += column_sums[tile, place]
+    for entry in range(columns.indptr[place], columns.indptr[place + 1]):
+        add_scaled(gradient, columns.values[entry], pooled[columns.examples[entry]])
+        of_bias += columns.values[entry]
+    return of_bias
+
+
+@parallel_kernel
+def low_rank_update_classes(
+    table: DenseTable,
+    bias: NDArray[np.float32],
+    rule: Any,
+    bias_rule: Any,
+    average: Any,
+    bias_average: Any,
+    classes: NDArray[np.int32],
+    columns: ClassColumns,
+    pooled: NDArray[np.float32],
+    products: NDArray[np.float32],
+    column_sums: NDArray[np.float32],
+    bias_gradient: NDArray[np.float32],
+) -> int:
+    """Apply the gradient to the vectors and biases of the listed classes; return the bad rows.
+
+    ``classes`` is int32 [P], ``bias_gradient`` (scratch) float32 [P]; ``products`` and
+    ``column_sums`` as `low_rank_backward_shared` wrote them belong to the first classes.
+    """
+    bad = 0
+    for tile in prange(TILES):
+        gradient = np.empty(table.width, np.float32)
+        start, stop = tile_bounds(signed(tile), len(classes))
+        for place in range(start, stop):
+            bias_gradient[place] = _class_gradient(
+                place, columns, pooled, products, column_sums, gradient
+            )
+            bad += apply_row(table, rule, average, classes[place], gradient)
+    return bad + apply_bias(bias, bias_rule, bias_average, classes, bias_gradient)

@@ -1,0 +1,315 @@
+"""The weights of a hashed model, and what a step does to them."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sstrain import kernels
+from sstrain.errors import UserError
+from sstrain.models.averaging import Tensor
+from sstrain.models.base import ForwardPass, Matching, Scores, StepContext
+from sstrain.models.linear import LinearModel
+from sstrain.models.parameters import Parameter
+
+if TYPE_CHECKING:
+    from sstrain.data.batches import Batch
+    from sstrain.kernels import Candidates, ClassRuns, HashedTable, ListedCells
+    from sstrain.models.hashed import Hashed
+    from sstrain.optim.base import Optimizer
+
+__all__ = ["HashedModel"]
+
+#: Bits of a class's key that are its place in a line of the table.
+_LINE_BITS = 4
+_CACHE_LINE = 64
+
+
+class HashedModel(LinearModel):
+    """The weights with their optimiser state, and what a step does to them (a `Layout`).
+
+    Attributes
+    ----------
+    weight : array of shape [2^bits]
+        As `Parameter.values` has it.
+    bias : float32 array of shape [V]
+        Never hashed.
+    feature_keys : int64 array of shape [D]
+    class_keys : int64 array of shape [V]
+        What is hashed: the numbers of features and classes; after a warm start, those that they
+        had in the first model.
+    """
+
+    def __init__(
+        self,
+        section: "Hashed",
+        cells: int,
+        num_features: int,
+        num_classes: int,
+        optimizer: "Optimizer",
+    ) -> None:
+        weight = Parameter((cells,), num_features, optimizer, section.dtype)
+        _align(weight)
+        super().__init__(section, weight, num_classes, optimizer)
+        self.signed = section.signed
+        self.feature_keys = np.arange(num_features, dtype=np.int64)
+        self.class_keys = np.arange(num_classes, dtype=np.int64)
+
+    def table(self, key: int = 0) -> "HashedTable":
+        """Return the weights as kernels take them; ``key`` is that of a step's rounding."""
+        values = self.parameters["weight"].flat
+        return kernels.HashedTable(
+            values,
+            self.feature_keys,
+            self.class_keys,
+            np.uint64((len(values) >> _LINE_BITS) - 1),
+            np.uint64(self.signed),
+            np.uint64(key % 2**64),
+        )
+
+    def take_over(self, old: "HashedModel", matching: Matching) -> None:
+        """Take the whole table from another model; what matches keeps its key there.
+
+        Raises
+        ------
+        UserError
+            If the tables differ in size, or only one of them has signs.
+        """
+        mine, theirs = self.parameters["weight"], old.parameters["weight"]
+        for name, ours, olds in (
+            ("bits", _bits(self.weight), _bits(old.weight)),
+            ("signed", self.signed, old.signed),
+        ):
+            if ours != olds:
+                raise UserError(
+                    f"model.{name}: a hashed model goes on with a table of the same kind; "
+                    f"got {ours}; expected {olds}, as in the run of model.from"
+                )
+        mine.tensor[...] = theirs.tensor
+        _take_keys(self.feature_keys, old.feature_keys, matching.features)
+        _take_keys(self.class_keys, old.class_keys, matching.classes)
+        classes = np.flatnonzero(matching.classes >= 0)
+        self.bias[classes] = old.bias[matching.classes[classes]]
+
+    def update(
+        self,
+        batch: "Batch",
+        candidates: "Candidates",
+        hits: NDArray[np.int32],
+        d_scores: Scores,
+        context: StepContext,
+    ) -> int:
+        """Apply a score gradient of targets and candidates; return how much has gone bad."""
+        if len(candidates.counts) == 1:
+            bad, listed = self._list_shared(batch, candidates, hits, d_scores, context)
+        else:
+            bad, listed = self._list_each(batch, candidates, d_scores, context)
+        entries = kernels.SortedCells(
+            self._uint32("sorted_cells", len(listed.cells)),
+            self._buffers.float32("sorted_gradients", len(listed.cells)),
+            self._buffers.float32("sorted_rates", len(listed.cells)),
+        )
+        tables = self.tables(context)
+        return bad + kernels.hashed_apply(
+            tables.table, tables.rule, tables.average, batch.num_features, listed, entries
+        )
+
+    def _list_shared(
+        self,
+        batch: "Batch",
+        candidates: "Candidates",
+        hits: NDArray[np.int32],
+        d_scores: Scores,
+        context: StepContext,
+    ) -> "tuple[int, ListedCells]":
+        """List the cells that a step with shared candidates changes; update the bias."""
+        tables = self.tables(context)
+        touched, number = self.touched(batch, candidates, hits)
+        count = int(candidates.counts[0])
+        listed = self._listed(batch, batch.num_features * count + _entries(batch))
+        bad = kernels.hashed_list_shared(
+            tables.table,
+            tables.bias,
+            tables.rule,
+            tables.bias_rule,
+            tables.bias_average,
+            batch.arrays,
+            batch.num_features,
+            touched,
+            count,
+            number,
+            *d_scores,
+            listed,
+        )
+        return bad, listed
+
+    def _list_each(
+        self, batch: "Batch", candidates: "Candidates", d_scores: Scores, context: StepContext
+    ) -> "tuple[int, ListedCells]":
+        """List the cells that a step changes whose examples have their own candidates."""
+        tables = self.tables(context)
+        listed = self._listed(batch, _entries(batch) * (candidates.classes.shape[1] + 1))
+        shape = (kernels.TILES, self.num_classes)
+        bad = kernels.hashed_list_each(
+            tables.table,
+            tables.bias,
+            tables.rule,
+            tables.bias_rule,
+            tables.bias_average,
+            batch.arrays,
+            batch.num_features,
+            batch.targets,
+            candidates,
+            *d_scores,
+            self._buffers.float32("gradient", *shape),
+            self._buffers.int32("places", *shape),
+            self._buffers.int32("marks", *shape),
+            listed,
+        )
+        return bad, listed
+
+    def _listed(self, batch: "Batch", size: int) -> "ListedCells":
+        return kernels.ListedCells(
+            self._uint32("cells", size),
+            self._buffers.float32("gradients", size),
+            self._int64("starts", batch.num_features),
+            self._int64("stops", batch.num_features),
+            self._buffers.float32("rates", batch.num_features),
+        )
+
+    def forward(self, batch: "Batch", context: StepContext) -> ForwardPass:
+        """Score all classes for an exact step."""
+        num_blocks = -(-self.num_classes // kernels.BLOCK)
+        result = ForwardPass(
+            self._buffers.float32("target_scores", batch.size),
+            self._buffers.float32("exponentials", batch.size, self.num_classes),
+            kernels.Partials(
+                self._buffers.float32("highest", num_blocks, batch.size),
+                self._buffers.float64("total", num_blocks, batch.size),
+            ),
+        )
+        kernels.hashed_forward(
+            self.table(),
+            self.bias,
+            batch.arrays,
+            batch.num_features,
+            self._runs(),
+            batch.targets,
+            result.exponentials,
+            result.target_scores,
+            result.partials,
+        )
+        return result
+
+    def update_all(
+        self,
+        batch: "Batch",
+        forward: ForwardPass,
+        log_partitions: NDArray[np.float64],
+        context: StepContext,
+    ) -> int:
+        """Apply the exact gradient; the pass's exponentials are used up."""
+        kernels.dense_probabilities_to_gradients(
+            forward.exponentials, batch.targets, batch.weights, log_partitions, forward.partials
+        )
+        tables = self.tables(context)
+        rates = self._buffers.float32("rates", batch.num_features + 1)
+        kernels.dense_row_rates(
+            tables.rule,
+            tables.bias_rule,
+            batch.arrays,
+            batch.num_features,
+            forward.exponentials,
+            rates,
+        )
+        return kernels.hashed_update_all(
+            *tables, batch.arrays, batch.num_features, self._runs(), forward.exponentials, rates
+        )
+
+    def score_all(self, batch: "Batch", averaged: bool = True) -> NDArray[np.float32]:
+        """Return the scores of all classes, float32 [B, V], by the average if there is one.
+
+        With ``averaged=False`` they are those of the live weights, which steps work on.
+        """
+        scores = self._buffers.float32("all_scores", batch.size, self.num_classes)
+        kernels.hashed_score_all(
+            self.table(),
+            self.bias,
+            self.parameters["weight"].kernel_average(averaged),
+            self.parameters["bias"].kernel_average(averaged),
+            batch.arrays,
+            batch.num_features,
+            self._runs(),
+            scores,
+        )
+        return scores
+
+    def _runs(self) -> "ClassRuns":
+        """Return the runs of neighbouring classes: found anew, for a checkpoint brings keys."""
+        num_parts = -(-self.num_classes // kernels.PART)
+        # As many runs as classes, if no two neighbours were neighbours in the first model.
+        runs = kernels.ClassRuns(
+            self._buffers.int32("run_classes", self.num_classes + 1),
+            self._buffers.int32("run_of_part", num_parts + 1),
+        )
+        kernels.class_runs(self.class_keys, kernels.PART, runs)
+        return runs
+
+    def _uint32(self, name: str, size: int) -> NDArray[np.uint32]:
+        return self._buffers.get(name, (size,), np.uint32)  # type: ignore[return-value]
+
+    def _int64(self, name: str, size: int) -> NDArray[np.int64]:
+        return self._buffers.get(name, (size,), np.int64)  # type: ignore[return-value]
+
+    def _keys(self) -> dict[str, NDArray[np.int64]]:
+        return {"feature_keys": self.feature_keys, "class_keys": self.class_keys}
+
+    def tensors(self) -> dict[str, dict[str, Tensor]]:
+        """Return what a checkpoint keeps, by part: ``model`` and ``optimizer``.
+
+        Where there is an average a run goes on from ``optimizer`` alone, which has the keys too.
+        """
+        parts = super().tensors()
+        for part in ("model", "optimizer") if self.averaged_steps else ("model",):
+            parts[part].update(self._keys())
+        return parts
+
+    def live_arrays(self, averaged_steps: int) -> dict[str, dict[str, NDArray[Any]]]:
+        """Return the arrays that a checkpoint is read into, by part and by the names it uses."""
+        parts = super().live_arrays(averaged_steps)
+        parts["optimizer" if averaged_steps else "model"].update(self._keys())
+        return parts
+
+
+def _entries(batch: "Batch") -> int:
+    return int(batch.arrays.indptr[batch.size])
+
+
+def _bits(table: NDArray[Any]) -> int:
+    return len(table).bit_length() - 1
+
+
+def _take_keys(
+    mine: NDArray[np.int64], old: NDArray[np.int64], matching: NDArray[np.int64]
+) -> None:
+    """Set the keys that matched ones had, and numbers above all of those for the others."""
+    new = matching < 0
+    mine[~new] = old[matching[~new]]
+    mine[new] = old.max(initial=-1) + 1 + np.arange(np.count_nonzero(new))
+
+
+def _align(weight: Parameter) -> None:
+    """Let the table and what is of its shape begin at a cache line, as lines of 16 cells need."""
+    weight.values = _aligned(weight.values)
+    for name, array in weight.state.items():
+        if array.shape == weight.values.shape:
+            weight.state[name] = _aligned(array)
+    if weight.average is not None:
+        weight.average.u = _aligned(weight.average.u)
+
+
+def _aligned(array: NDArray[Any]) -> NDArray[Any]:
+    """Return zeros of the array's shape and type, which begin at a cache line."""
+    content = np.zeros(array.nbytes + _CACHE_LINE, np.uint8)
+    start = -content.ctypes.data % _CACHE_LINE
+    return content[start : start + array.nbytes].view(array.dtype).reshape(array.shape)

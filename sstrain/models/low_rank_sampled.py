@@ -1,0 +1,192 @@
+"""The steps of a low-rank model under a sampled gradient."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sstrain import kernels
+from sstrain.models.base import Scores, StepContext
+from sstrain.models.low_rank_factors import Factors, Sides
+
+if TYPE_CHECKING:
+    from sstrain.data.batches import Batch
+    from sstrain.kernels import Candidates, ClassColumns, Touched
+
+__all__ = ["SampledFactors"]
+
+
+class _Gradient(NamedTuple):
+    """The gradient of a sampled step, as far as both sides share it."""
+
+    classes: NDArray[np.int32]  # [P], those that the step changes
+    columns: "ClassColumns"
+    d_pooled: NDArray[np.float32]  # [B, r], of each example's sum of features
+    products: NDArray[np.float32]  # [tiles, K, r]
+    column_sums: NDArray[np.float32]  # [tiles, K]
+
+
+class SampledFactors(Factors):
+    """Factors that are trained by matrix products, or by gathers where examples share nothing."""
+
+    def _touched(
+        self, batch: "Batch", candidates: "Candidates", hits: NDArray[np.int32]
+    ) -> "Touched":
+        """Return the classes that a step with shared candidates changes."""
+        touched = kernels.Touched(
+            self.buffers.int32("touched", int(candidates.counts[0]) + batch.size),
+            self.buffers.int32("target_places", batch.size),
+        )
+        number = kernels.touched_classes(
+            candidates, batch.targets, hits, self.place_of_class, touched
+        )
+        return touched._replace(classes=touched.classes[:number])
+
+    def score(
+        self,
+        batch: "Batch",
+        candidates: "Candidates",
+        hits: NDArray[np.int32],
+        context: StepContext,
+    ) -> Scores:
+        """Score targets and candidates; ``hits`` are the targets' places among them, or -1.
+
+        Where the batch shares them the scores have as many columns as there are distinct ones.
+        """
+        sides = self.sides(context)
+        pooled = self.pool("step_pooled", batch, sides)
+        shared = len(candidates.counts) == 1
+        width = int(candidates.counts[0]) if shared else candidates.classes.shape[1]
+        scores = Scores(
+            self.buffers.float32("target_scores", batch.size),
+            self.buffers.float32("scores", batch.size, width),
+        )
+        if shared:
+            touched = self._touched(batch, candidates, hits)
+            rows = self.buffers.float32("rows", len(touched.classes), self.section.rank)
+            kernels.low_rank_gather(sides.classes, touched.classes, rows)
+            kernels.low_rank_score_shared(pooled, rows, self.bias, touched, *scores)
+        else:
+            kernels.low_rank_score_each(
+                sides.classes, self.bias, pooled, batch.targets, candidates, *scores
+            )
+        return scores
+
+    def update(
+        self,
+        batch: "Batch",
+        candidates: "Candidates",
+        hits: NDArray[np.int32],
+        d_scores: Scores,
+        context: StepContext,
+    ) -> int:
+        """Apply a score gradient of targets and candidates; return the number of bad rows."""
+        sides = self.sides(context)
+        if len(candidates.counts) == 1:
+            gradient = self._backward_shared(batch, candidates, hits, d_scores, sides)
+        else:
+            gradient = self._backward_each(batch, candidates, d_scores, sides)
+        bad = self._update_classes(batch, sides, gradient, context)
+        return bad + self.update_features(batch, sides, gradient.d_pooled, context)
+
+    def _backward_shared(
+        self,
+        batch: "Batch",
+        candidates: "Candidates",
+        hits: NDArray[np.int32],
+        d_scores: Scores,
+        sides: Sides,
+    ) -> _Gradient:
+        buffers, rank = self.buffers, self.section.rank
+        touched = self._touched(batch, candidates, hits)
+        shape = (kernels.low_rank_tiles(batch.size), d_scores.candidates.shape[1])
+        gradient = _Gradient(
+            touched.classes,
+            self._columns(
+                touched.target_places,
+                np.arange(batch.size, dtype=np.int32),
+                d_scores.targets,
+                len(touched.classes),
+            ),
+            buffers.float32("d_pooled", batch.size, rank),
+            buffers.float32("products", *shape, rank),
+            buffers.float32("column_sums", *shape),
+        )
+        kernels.low_rank_backward_shared(
+            sides.pooling,
+            batch.arrays,
+            batch.example_ids,
+            buffers.float32("step_pooled", batch.size, rank),
+            buffers.float32("rows", len(touched.classes), rank),
+            touched.target_places,
+            *d_scores,
+            *gradient[2:],
+        )
+        return gradient
+
+    def _backward_each(
+        self, batch: "Batch", candidates: "Candidates", d_scores: Scores, sides: Sides
+    ) -> _Gradient:
+        buffers, rank = self.buffers, self.section.rank
+        most = batch.size * (candidates.classes.shape[1] + 1)
+        classes = buffers.int32("touched", most)
+        places, examples = buffers.int32("places", most), buffers.int32("examples", most)
+        values = buffers.float32("values", most)
+        number, entries = kernels.place_candidates(
+            candidates,
+            batch.targets,
+            *d_scores,
+            self.place_of_class,
+            classes,
+            places,
+            examples,
+            values,
+        )
+        columns = self._columns(places[:entries], examples[:entries], values[:entries], number)
+        d_pooled = buffers.float32("d_pooled", batch.size, rank)
+        kernels.low_rank_backward_each(
+            sides.classes,
+            sides.pooling,
+            batch.arrays,
+            batch.example_ids,
+            batch.targets,
+            candidates,
+            *d_scores,
+            d_pooled,
+        )
+        none = np.empty((0, 0, rank), np.float32)
+        return _Gradient(classes[:number], columns, d_pooled, none, none[:, :, 0])
+
+    def _columns(
+        self,
+        places: NDArray[np.int32],
+        examples: NDArray[np.int32],
+        values: NDArray[np.float32],
+        number: int,
+    ) -> "ClassColumns":
+        columns = kernels.ClassColumns(
+            self.buffers.int32("column_starts", number + 1),
+            self.buffers.int32("column_examples", len(places)),
+            self.buffers.float32("column_values", len(places)),
+        )
+        kernels.class_columns(places, examples, values, columns)
+        return columns
+
+    def _update_classes(
+        self, batch: "Batch", sides: Sides, gradient: _Gradient, context: StepContext
+    ) -> int:
+        factors, bias = self.parameters["class_factors"], self.parameters["bias"]
+        return kernels.low_rank_update_classes(
+            sides.classes,
+            self.bias,
+            factors.rule(context.rate),
+            bias.rule(context.rate),
+            factors.kernel_average(),
+            bias.kernel_average(),
+            gradient.classes,
+            gradient.columns,
+            self.buffers.float32("step_pooled", batch.size, self.section.rank),
+            gradient.products,
+            gradient.column_sums,
+            self.buffers.float32("bias_gradient", len(gradient.classes)),
+        )
