@@ -76,7 +76,7 @@ def sign_in_line(table: HashedTable, bits: np.uint64, lane: int) -> np.float32:
 @inline
 def lane_of(class_key: int) -> int:
     """Return which of a line's 16 cells a class has."""
-    return class_key & _LOW_FOUR
+    return class_key & _LOW_FOUR  # type: ignore[return-value]
 
 
 def _find_hashed(table: HashedTable, row: int, column: int) -> int:

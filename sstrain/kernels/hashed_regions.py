@@ -143,7 +143,7 @@ def _apply_region(
             table.key,
             rule,
             average,
-            np.int64(entries.cells[entry]),
+            np.int64(entries.cells[entry]),  # type: ignore[arg-type]
             entries.gradients[entry],
             entries.rates[entry],
         )

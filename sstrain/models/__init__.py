@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from sstrain.models.base import Model
 from sstrain.models.dense import Dense
+from sstrain.models.hashed import Hashed
 from sstrain.models.low_rank import LowRank
 from sstrain.models.sparse import Sparse
 from sstrain.section import one_of
@@ -12,6 +13,7 @@ __all__ = ["MODELS", "Model", "ModelSection"]
 
 MODELS: dict[str, type[Model]] = {
     "dense": Dense,
+    "hashed": Hashed,
     "low_rank": LowRank,
     "sparse": Sparse,
 }
