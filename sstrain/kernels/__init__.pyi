@@ -45,6 +45,7 @@ from .fasttext import split_fasttext as split_fasttext
 from .hashed import ClassRuns as ClassRuns
 from .hashed import HashedTable as HashedTable
 from .hashed import class_runs as class_runs
+from .hashed_collisions import sample_pairs as sample_pairs
 from .hashed_exact import PART as PART
 from .hashed_exact import hashed_forward as hashed_forward
 from .hashed_exact import hashed_score_all as hashed_score_all

@@ -10,12 +10,12 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from sstrain.kernels._jit import inline, parallel_kernel, signed
-from sstrain.kernels.averaging import averaged
+from sstrain.kernels._jit import dispatched, inline, parallel_kernel, signed
+from sstrain.kernels.averaging import Averaged, NotAveraged, averaged
 from sstrain.kernels.batches import BatchArrays
 from sstrain.kernels.counter import split, uniform
 from sstrain.kernels.linear_cells import TILES, tile_bounds
-from sstrain.kernels.storage import keep, stored
+from sstrain.kernels.storage import keep, stored, stored_rows
 from sstrain.kernels.tables import DenseTable
 
 __all__ = ["Pooling", "low_rank_fill", "low_rank_pool"]
@@ -39,6 +39,29 @@ def read_rows(table: DenseTable, average: Any, start: int, rows: NDArray[np.floa
         for d in range(table.width):
             cell = first + k * table.width + d
             rows[k, d] = averaged(average, stored(table.values, cell), cell)
+
+
+@dispatched
+def rows_of(average: Any, table: DenseTable, start: int, rows: NDArray[np.float32]) -> Any:
+    """Return consecutive rows of a table, or of its average, as float32; ``rows`` is scratch."""
+    return rows_of.table[type(average)](average, table, start, rows)
+
+
+def _live_rows(
+    average: NotAveraged, table: DenseTable, start: int, rows: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    return stored_rows(table.values, start, rows)
+
+
+def _mean_rows(
+    average: Averaged, table: DenseTable, start: int, rows: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    read_rows(table, average, start, rows)
+    return rows
+
+
+rows_of.register(NotAveraged, _live_rows)
+rows_of.register(Averaged, _mean_rows)
 
 
 @inline

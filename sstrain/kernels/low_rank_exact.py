@@ -16,7 +16,7 @@ from sstrain.kernels.batches import BatchArrays
 from sstrain.kernels.dense_exact import BLOCK, Partials
 from sstrain.kernels.exponential import exp32
 from sstrain.kernels.linear_cells import TILES, tile_bounds
-from sstrain.kernels.low_rank import Pooling, read_rows, scale_pooled
+from sstrain.kernels.low_rank import Pooling, rows_of, scale_pooled
 from sstrain.kernels.low_rank_update import apply_bias, apply_row
 from sstrain.kernels.tables import DenseTable
 
@@ -70,9 +70,9 @@ def _forward_block(
 ) -> None:
     start = block * BLOCK
     stop = min(start + BLOCK, len(bias))
-    read_rows(table, NotAveraged(), start, rows[: stop - start])
+    vectors = rows_of(NotAveraged(), table, start, rows[: stop - start])
     scores = exponentials[start:stop]
-    np.dot(rows[: stop - start], pooled.T, scores)
+    np.dot(vectors, pooled.T, scores)
     for i in range(len(targets)):
         if start <= targets[i] < stop:
             target_scores[i] = scores[targets[i] - start, i] + bias[targets[i]]
@@ -152,12 +152,12 @@ def _update_block(
     d_pooled: NDArray[np.float32],
 ) -> int:
     """Add a block's share to the gradient of h, then update its rows; return the bad ones."""
-    read_rows(table, NotAveraged(), start, rows)
-    np.dot(gradients.T, rows, product)
+    vectors = rows_of(NotAveraged(), table, start, rows)
+    np.dot(gradients.T, vectors, product)
     for i in range(len(product)):
         for d in range(table.width):
             d_pooled[i, d] += product[i, d]
-    # The rows have been used: their place takes the gradient.
+    # The vectors have been used: the scratch rows, where they may lie, take the gradient.
     np.dot(gradients, pooled, rows)
     bad = 0
     for k in range(len(rows)):
@@ -265,14 +265,14 @@ def _score_block(
 ) -> None:
     num_classes = scores.shape[1]
     rows = np.empty((num_classes, table.width), np.float32)
-    read_rows(table, average, start, rows)
     product = np.empty((len(pooled), num_classes), np.float32)
-    np.dot(pooled, rows.T, product)
+    np.dot(pooled, rows_of(average, table, start, rows).T, product)
+    biases = np.empty(num_classes, np.float32)
     for k in range(num_classes):
-        rows[k, 0] = averaged(bias_average, bias[start + k], start + k)
+        biases[k] = averaged(bias_average, bias[start + k], start + k)
     for i in range(len(scores)):
         for k in range(num_classes):
-            scores[i, k] = product[i, k] + rows[k, 0]
+            scores[i, k] = product[i, k] + biases[k]
 
 
 @parallel_kernel

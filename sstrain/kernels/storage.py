@@ -13,7 +13,7 @@ from numba.extending import intrinsic, overload
 
 from sstrain.kernels._jit import FLAGS, finite, inline
 
-__all__ = ["keep", "stored"]
+__all__ = ["keep", "stored", "stored_rows"]
 
 _16, _15, _13 = np.uint32(16), np.uint32(15), np.uint32(13)
 _LOW_HALF = np.uint32(0xFFFF)
@@ -72,6 +72,14 @@ def keep(values: Any, cell: int, number: np.float32, key: np.uint64) -> np.float
     raise TypeError("compiled code alone calls this")
 
 
+def stored_rows(values: Any, start: int, rows: Any) -> Any:
+    """Return as many rows from ``start`` on, float32 of the shape of ``rows``.
+
+    Those stored as float32 are returned where they lie; bfloat16 ones are written into ``rows``.
+    """
+    raise TypeError("compiled code alone calls this")
+
+
 @overload(stored, jit_options=FLAGS)  # type: ignore[arg-type]
 def _stored(values: Any, cell: Any) -> Any:
     if values.dtype == types.float32:
@@ -102,3 +110,23 @@ def _keep(values: Any, cell: Any, number: Any, key: Any) -> Any:
         return stored(values, cell)
 
     return keep_half
+
+
+@overload(stored_rows, jit_options=FLAGS)  # type: ignore[arg-type]
+def _stored_rows(values: Any, start: Any, rows: Any) -> Any:
+    if values.dtype == types.float32:
+
+        def in_place(values: Any, start: Any, rows: Any) -> Any:
+            first = start * rows.shape[1]
+            return values[first : first + rows.size].reshape(rows.shape)
+
+        return in_place
+
+    def copied(values: Any, start: Any, rows: Any) -> Any:
+        first = start * rows.shape[1]
+        for k in range(rows.shape[0]):
+            for d in range(rows.shape[1]):
+                rows[k, d] = stored(values, first + k * rows.shape[1] + d)
+        return rows
+
+    return copied
