@@ -2,9 +2,9 @@
 
     python benchmarks/layouts.py --data FOLDER --output FOLDER [--only PATTERN ...] [--threads 1]
 
-A row is a config of this repository and what is changed in it (`ROWS`); FOLDER has the sets that are
-not in data/ (see benchmarks/configs/). Each run is `sstrain train` and `sstrain eval` as processes
-of their own, one after another, on the test split; CPU seconds are those of training, as
+A row is a config of this repository and what is changed in it (`ROWS`); FOLDER has the sets that
+are not in data/ (see benchmarks/configs/). Each run is `sstrain train` and `sstrain eval` as
+processes of their own, one after another, on the test split; CPU seconds are those of training, as
 metrics.jsonl has them; peak memory is the training process's resident set. A line of JSON for each
 row goes to rows.jsonl in the output folder, a table to stdout.
 """

@@ -47,6 +47,17 @@ HIGH_RATE = 2.0**20
 #: goes through every update rule, the others through two.
 SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
     "dense": {"dense": {}, "dense-bfloat16": {"dtype": "bfloat16"}},
+    "low_rank": {
+        "low_rank": {"rank": 3},
+        "low_rank-dropout": {"rank": 4, "pooling": "mean", "dropout": 0.5},
+        "low_rank-bfloat16": {"rank": 3, "dtype": "bfloat16"},
+    },
+    "hashed": {
+        "hashed": {"bits": 10},
+        "hashed-unsigned": {"bits": 10, "signed": False},
+        "hashed-bfloat16": {"bits": 10, "dtype": "bfloat16"},
+    },
+    "sparse": {"sparse": {"from": "run", "keep": 0.3}},
 }
 
 SAMPLED: dict[str, dict[str, Any]] = {
@@ -129,7 +140,7 @@ def start_from(model: Any, num_features: int, num_classes: int, seed: int = 0) -
 def parameters(model: Layout) -> dict[str, NDArray[Any]]:
     """Return the arrays that training changes, by name, in the model's own memory."""
     arrays = model.live_arrays(0)["model"]
-    return {name: array for name, array in arrays.items() if not array.dtype.kind == "i"}
+    return {name: array for name, array in arrays.items() if array.dtype.kind != "i"}
 
 
 def flat_parameters(model: Layout) -> dict[str, Floats]:
@@ -199,7 +210,7 @@ class NextStep:
         for i, target in enumerate(self.batch.targets.tolist()):
             g = 0 if len(self.candidates.counts) == 1 else i
             drawn = slice(int(self.candidates.counts[g]))
-            classes = self.candidates.classes[g, drawn]
+            classes = self.candidates.classes[g, drawn].astype(np.int64)
             scores = np.zeros(int(max(target, *classes)) + 1)
             scores[classes] = found.candidates[i, drawn]
             scores[target] = found.targets[i]

@@ -143,7 +143,7 @@ def dense_probabilities_to_gradients(
 
 
 @inline
-def _row_gradient(
+def row_gradient(
     batch: BatchArrays,
     slot: int,
     d_scores: NDArray[np.float32],
@@ -160,9 +160,7 @@ def _row_gradient(
 
 
 @inline
-def _bias_gradient(
-    d_scores: NDArray[np.float32], start: int, gradient: NDArray[np.float32]
-) -> None:
+def bias_gradient(d_scores: NDArray[np.float32], start: int, gradient: NDArray[np.float32]) -> None:
     gradient[:] = _ZERO
     for i in range(len(d_scores)):
         for k in range(len(gradient)):
@@ -196,9 +194,9 @@ def dense_row_rates(
         gradient = np.empty(min(BLOCK, num_classes - start), np.float32)
         for slot in range(num_features + 1):
             if slot < num_features:
-                _row_gradient(batch, slot, d_scores, start, gradient)
+                row_gradient(batch, slot, d_scores, start, gradient)
             else:
-                _bias_gradient(d_scores, start, gradient)
+                bias_gradient(d_scores, start, gradient)
             for k in range(len(gradient)):
                 squares[block, slot] += gradient[k] * gradient[k]
     for slot in range(num_features + 1):
@@ -212,7 +210,7 @@ def dense_row_rates(
 
 
 @inline
-def _apply_block(
+def apply_block(
     table: DenseTable,
     rule: Any,
     average: Any,
@@ -254,13 +252,13 @@ def dense_update_all(
         start = signed(block) * BLOCK
         gradient = np.empty(min(BLOCK, num_classes - start), np.float32)
         for slot in range(num_features):
-            _row_gradient(batch, slot, d_scores, start, gradient)
-            probe = _apply_block(
+            row_gradient(batch, slot, d_scores, start, gradient)
+            probe = apply_block(
                 table, rule, average, batch.features[slot], start, gradient, rates[slot]
             )
             bad += 0 if probe == _ZERO else 1
-        _bias_gradient(d_scores, start, gradient)
-        probe = _apply_block(
+        bias_gradient(d_scores, start, gradient)
+        probe = apply_block(
             bias_table, bias_rule, bias_average, 0, start, gradient, rates[num_features]
         )
         bad += 0 if probe == _ZERO else 1

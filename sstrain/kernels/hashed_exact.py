@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sstrain.kernels._jit import inline, parallel_kernel, signed
 from sstrain.kernels.averaging import NotAveraged, averaged
 from sstrain.kernels.batches import BatchArrays
-from sstrain.kernels.dense_exact import BLOCK, Partials, _apply_block, _bias_gradient, _row_gradient
+from sstrain.kernels.dense_exact import BLOCK, Partials, apply_block, bias_gradient, row_gradient
 from sstrain.kernels.exponential import exp32
 from sstrain.kernels.hashed import (
     ClassRuns,
@@ -187,7 +187,7 @@ def _update_region(
             bits = line_hash(table, feature_key, class_key)
             if first_cell(table, bits) >> shift == region:
                 gradient = line[: runs.classes[run + 1] - start]
-                _row_gradient(batch, slot, d_scores, start, gradient)
+                row_gradient(batch, slot, d_scores, start, gradient)
                 probe += _update_run(table, rule, average, bits, class_key, gradient, rates[slot])
     return 0 if probe == _ZERO else 1
 
@@ -229,8 +229,8 @@ def hashed_update_all(
     for block in prange((num_classes + BLOCK - 1) // BLOCK):
         start = signed(block) * BLOCK
         gradient = np.empty(min(BLOCK, num_classes - start), np.float32)
-        _bias_gradient(d_scores, start, gradient)
-        probe = _apply_block(
+        bias_gradient(d_scores, start, gradient)
+        probe = apply_block(
             bias_table, bias_rule, bias_average, 0, start, gradient, rates[num_features]
         )
         bad += 0 if probe == _ZERO else 1

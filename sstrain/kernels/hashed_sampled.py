@@ -12,10 +12,8 @@ from sstrain.kernels.drawing import Candidates
 from sstrain.kernels.hashed import HashedTable
 from sstrain.kernels.hashed_regions import ListedCells, list_row
 from sstrain.kernels.linear_cells import TILES, tile_bounds
-from sstrain.kernels.linear_each import _add_example, _Row
-from sstrain.kernels.linear_each import _update_bias as update_bias_each
-from sstrain.kernels.linear_shared import Touched, _row_gradient
-from sstrain.kernels.linear_shared import _update_bias as update_bias_shared
+from sstrain.kernels.linear_each import RowGradient, add_example, update_bias_each
+from sstrain.kernels.linear_shared import Touched, shared_row_gradient, update_bias_shared
 
 __all__ = ["hashed_list_each", "hashed_list_shared"]
 
@@ -49,7 +47,7 @@ def hashed_list_shared(
         listed_for = np.full(num_touched, -1, np.int32)
         first, last = tile_bounds(signed(tile), num_features)
         for slot in range(first, last):
-            num_places = _row_gradient(
+            num_places = shared_row_gradient(
                 batch, slot, touched, count, d_targets, d_scores, gradient, places, listed_for
             )
             start = slot * count + batch.column_indptr[slot]
@@ -79,14 +77,14 @@ def _list_rows(
     listed: ListedCells,
 ) -> None:
     """List the cells of the features from slot ``first`` to ``last``."""
-    gradient = _Row(total, places, marks)
+    gradient = RowGradient(total, places, marks)
     marks[:] = -1
     width = candidates.classes.shape[1] + 1
     for slot in range(first, last):
         count = 0
         for entry in range(batch.column_indptr[slot], batch.column_indptr[slot + 1]):
             i, x = batch.column_rows[entry], batch.column_values[entry]
-            count = _add_example(
+            count = add_example(
                 x, i, targets, candidates, d_targets, d_scores, slot, gradient, count
             )
         start = batch.column_indptr[slot] * width
@@ -138,7 +136,7 @@ def hashed_list_each(
             marks[tile],
             listed,
         )
-    bias_row = _Row(total[0], places[0], marks[0])
+    bias_row = RowGradient(total[0], places[0], marks[0])
     return update_bias_each(
         bias,
         bias_rule,

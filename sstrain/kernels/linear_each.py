@@ -44,7 +44,7 @@ def linear_score_each(
             target_scores[i] = target_score
 
 
-class _Row(NamedTuple):
+class RowGradient(NamedTuple):
     """The gradient of one row, over the classes that it touches."""
 
     total: NDArray[np.float32]  # [V], where `marks` has the row's stamp
@@ -53,7 +53,7 @@ class _Row(NamedTuple):
 
 
 @inline
-def _add(j: int, share: np.float32, stamp: int, row: _Row, count: int) -> int:
+def _add(j: int, share: np.float32, stamp: int, row: RowGradient, count: int) -> int:
     """Add to one class's gradient; list the class if the row had not touched it yet."""
     if row.marks[j] != stamp:
         row.marks[j] = stamp
@@ -65,7 +65,7 @@ def _add(j: int, share: np.float32, stamp: int, row: _Row, count: int) -> int:
 
 
 @inline
-def _add_example(
+def add_example(
     x: np.float32,
     i: int,
     targets: NDArray[np.int32],
@@ -73,7 +73,7 @@ def _add_example(
     d_targets: NDArray[np.float32],
     d_scores: NDArray[np.float32],
     stamp: int,
-    row: _Row,
+    row: RowGradient,
     count: int,
 ) -> int:
     """Add example i's share to a row's gradient, by class (equations 11, 12 and 25)."""
@@ -83,7 +83,7 @@ def _add_example(
 
 
 @inline
-def _update_bias(
+def update_bias_each(
     bias: NDArray[np.float32],
     rule: Any,
     average: Any,
@@ -93,12 +93,12 @@ def _update_bias(
     d_scores: NDArray[np.float32],
     classes: NDArray[np.int32],
     stamp: int,
-    row: _Row,
+    row: RowGradient,
 ) -> int:
     """Update the bias, a row that every example holds with x = 1; return whether it is bad."""
     count = 0
     for i in range(len(targets)):
-        count = _add_example(_ONE, i, targets, candidates, d_targets, d_scores, stamp, row, count)
+        count = add_example(_ONE, i, targets, candidates, d_targets, d_scores, stamp, row, count)
     table = DenseTable(bias, len(bias), np.uint64(0))
     probe = apply_cells(table, rule, average, 0, row.places[:count], classes, row.total)
     return 0 if probe == _ZERO else 1
@@ -122,14 +122,14 @@ def _update_rows(
     marks: NDArray[np.int32],
 ) -> int:
     """Update the weights of the features from slot ``start`` to ``stop``; return the bad rows."""
-    row = _Row(total, places, marks)
+    row = RowGradient(total, places, marks)
     marks[:] = -1
     bad = 0
     for slot in range(start, stop):
         count = 0
         for entry in range(batch.column_indptr[slot], batch.column_indptr[slot + 1]):
             i, x = batch.column_rows[entry], batch.column_values[entry]
-            count = _add_example(x, i, targets, candidates, d_targets, d_scores, slot, row, count)
+            count = add_example(x, i, targets, candidates, d_targets, d_scores, slot, row, count)
         feature = batch.features[slot]
         probe = apply_cells(table, rule, average, feature, row.places[:count], classes, row.total)
         bad += 0 if probe == _ZERO else 1
@@ -180,8 +180,8 @@ def linear_update_each(
             places[tile],
             marks[tile],
         )
-    bias_row = _Row(total[0], places[0], marks[0])
-    return bad + _update_bias(
+    bias_row = RowGradient(total[0], places[0], marks[0])
+    return bad + update_bias_each(
         bias,
         bias_rule,
         bias_average,

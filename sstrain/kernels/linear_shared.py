@@ -112,7 +112,7 @@ def _add_example(
 
 
 @inline
-def _row_gradient(
+def shared_row_gradient(
     batch: BatchArrays,
     slot: int,
     touched: Touched,
@@ -141,7 +141,7 @@ def _row_gradient(
 
 
 @inline
-def _update_bias(
+def update_bias_shared(
     bias: NDArray[np.float32],
     rule: Any,
     average: Any,
@@ -189,13 +189,13 @@ def linear_update_shared(
         listed_for = np.full(num_touched, -1, np.int32)
         start, stop = tile_bounds(signed(tile), num_features)
         for slot in range(start, stop):
-            num_places = _row_gradient(
+            num_places = shared_row_gradient(
                 batch, slot, touched, count, d_targets, d_scores, gradient, places, listed_for
             )
             row, cells = batch.features[slot], places[:num_places]
             probe = apply_cells(table, rule, average, row, cells, touched.classes, gradient)
             bad += 0 if probe == _ZERO else 1
-    probe = _update_bias(
+    probe = update_bias_shared(
         bias, bias_rule, bias_average, touched, count, num_touched, d_targets, d_scores
     )
     return bad + (0 if probe == _ZERO else 1)

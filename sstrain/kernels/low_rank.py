@@ -50,7 +50,8 @@ def rows_of(average: Any, table: DenseTable, start: int, rows: NDArray[np.float3
 def _live_rows(
     average: NotAveraged, table: DenseTable, start: int, rows: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    return stored_rows(table.values, start, rows)
+    found: NDArray[np.float32] = stored_rows(table.values, start, rows)
+    return found
 
 
 def _mean_rows(

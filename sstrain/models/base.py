@@ -14,12 +14,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sstrain.data.batches import Batch
+    from sstrain.data.dataset import Dataset
     from sstrain.data.vocabulary import Vocabulary
     from sstrain.kernels import Candidates, Partials
     from sstrain.models.averaging import Tensor
     from sstrain.optim.base import Optimizer
 
-__all__ = ["ForwardPass", "Layout", "Matching", "Model", "Scores", "StepContext", "StepShape"]
+__all__ = [
+    "Description",
+    "ForwardPass",
+    "Layout",
+    "Matching",
+    "Model",
+    "Scores",
+    "StepContext",
+    "StepShape",
+]
 
 Float32 = NDArray[np.float32]
 
@@ -60,6 +70,14 @@ class Matching(NamedTuple):
 
     features: NDArray[np.int64]  # [D]
     classes: NDArray[np.int64]  # [V]
+
+
+class Description(NamedTuple):
+    """What a layout has to tell of the data that it is trained on."""
+
+    key: str  # its name in what programs read
+    figures: dict[str, int | float]
+    text: str  # a line for a person
 
 
 if TYPE_CHECKING:
@@ -117,7 +135,9 @@ class Model(_WarmStart):
         """Return the model with all weights 0."""
 
     @abstractmethod
-    def memory(self, num_features: int, num_classes: int, optimizer: "Optimizer") -> dict[str, int]:
+    def memory_bytes(
+        self, num_features: int, num_classes: int, optimizer: "Optimizer"
+    ) -> dict[str, int]:
         """Return the bytes of each part that training holds: weights, optimizer, averaging."""
 
     @abstractmethod
@@ -139,6 +159,9 @@ class Layout(Protocol):
 
     def weights(self, features: NDArray[np.int64], classes: NDArray[np.int64]) -> Float32:
         """Return the weight of each pair of a feature and a class, as scores add it."""
+
+    def describe(self, dataset: "Dataset") -> Description | None:
+        """Return what there is to tell of the training data in this layout, if anything."""
 
     def score(
         self,

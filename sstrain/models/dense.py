@@ -33,7 +33,9 @@ class Dense(Model):
         """Return the model with all weights 0."""
         return DenseModel(self, num_features, num_classes, optimizer)
 
-    def memory(self, num_features: int, num_classes: int, optimizer: Optimizer) -> dict[str, int]:
+    def memory_bytes(
+        self, num_features: int, num_classes: int, optimizer: Optimizer
+    ) -> dict[str, int]:
         """Return the bytes of each part that training holds."""
         return linear_memory(self, num_features, num_features * num_classes, num_classes, optimizer)
 

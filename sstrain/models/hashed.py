@@ -62,10 +62,10 @@ class Hashed(Model):
     """
 
     type: Literal["hashed"] = "hashed"
-    #: The table has 2^bits weights. None: as many as ``memory_budget`` has room for, or 2^24.
+    #: The table has 2^bits weights. None: as many as ``memory`` has room for, or 2^24.
     bits: int | None = Field(None, ge=_LEAST_BITS, le=_MOST_BITS)
     #: What the table's weights, optimizer state and average may take, in the place of ``bits``.
-    memory_budget: Size | None = None
+    memory: Size | None = None
     #: Whether the hash also gives each pair a sign, by which its weight counts.
     signed: bool = True
 
@@ -79,7 +79,7 @@ class Hashed(Model):
         "bits": tuple(range(_MOST_BITS, _LEAST_BITS - 1, -1))
     }
 
-    @field_validator("memory_budget")
+    @field_validator("memory")
     @classmethod
     def _instead_of_bits(cls, budget: int | None, values: ValidationInfo) -> int | None:
         if budget is not None and values.data.get("bits") is not None:
@@ -87,7 +87,7 @@ class Hashed(Model):
         return budget
 
     def resolved(self, optimizer: Optimizer) -> "Hashed":
-        """Return the section with ``bits`` in the place of ``memory_budget`` or of neither.
+        """Return the section with ``bits`` in the place of ``memory`` or of neither.
 
         Raises
         ------
@@ -96,16 +96,16 @@ class Hashed(Model):
         """
         if self.bits is not None:
             return self
-        bits, budget = _DEFAULT_BITS, self.memory_budget
+        bits, budget = _DEFAULT_BITS, self.memory
         if budget is not None:
             bits = min((budget // self._cell_bytes(optimizer)).bit_length() - 1, _MOST_BITS)
         if bits < _LEAST_BITS:
             least = self._cell_bytes(optimizer) << _LEAST_BITS
             raise UserError(
-                f"model.memory_budget: out of range; got {_size_text(budget or 0)}; expected from "
+                f"model.memory: out of range; got {_size_text(budget or 0)}; expected from "
                 f"{_size_text(least)}, for 2^{_LEAST_BITS} weights by {optimizer.type}"
             )
-        return self.model_copy(update={"bits": bits, "memory_budget": None})
+        return self.model_copy(update={"bits": bits, "memory": None})
 
     def _cell_bytes(self, optimizer: Optimizer) -> int:
         """Return what one weight takes with its optimizer state and average."""
@@ -123,7 +123,9 @@ class Hashed(Model):
         cells = self.num_cells(optimizer)
         return HashedModel(self, cells, num_features, num_classes, optimizer)
 
-    def memory(self, num_features: int, num_classes: int, optimizer: Optimizer) -> dict[str, int]:
+    def memory_bytes(
+        self, num_features: int, num_classes: int, optimizer: Optimizer
+    ) -> dict[str, int]:
         """Return the bytes of each part that training holds; keys count as weights."""
         cells = self.num_cells(optimizer)
         parts = linear_memory(self, num_features, cells, num_classes, optimizer)

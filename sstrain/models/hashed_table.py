@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 from sstrain import kernels
 from sstrain.errors import UserError
 from sstrain.models.averaging import Tensor
-from sstrain.models.base import ForwardPass, Matching, Scores, StepContext
+from sstrain.models.base import Description, ForwardPass, Matching, Scores, StepContext
+from sstrain.models.collisions import collisions
 from sstrain.models.linear import LinearModel
 from sstrain.models.parameters import Parameter
 
 if TYPE_CHECKING:
     from sstrain.data.batches import Batch
+    from sstrain.data.dataset import Dataset
     from sstrain.kernels import Candidates, ClassRuns, HashedTable, ListedCells
     from sstrain.models.hashed import Hashed
     from sstrain.optim.base import Optimizer
@@ -22,7 +24,6 @@ __all__ = ["HashedModel"]
 
 #: Bits of a class's key that are its place in a line of the table.
 _LINE_BITS = 4
-_CACHE_LINE = 64
 
 
 class HashedModel(LinearModel):
@@ -49,7 +50,7 @@ class HashedModel(LinearModel):
         optimizer: "Optimizer",
     ) -> None:
         weight = Parameter((cells,), num_features, optimizer, section.dtype)
-        _align(weight)
+        weight.align()  # a line of 16 cells is one of the processor's cache
         super().__init__(section, weight, num_classes, optimizer)
         self.signed = section.signed
         self.feature_keys = np.arange(num_features, dtype=np.int64)
@@ -255,6 +256,17 @@ class HashedModel(LinearModel):
         kernels.class_runs(self.class_keys, kernels.PART, runs)
         return runs
 
+    def describe(self, dataset: "Dataset") -> Description:
+        """Return how the pairs of a feature and a target in the data lie in the table."""
+        found = collisions(self, dataset)
+        return Description(
+            "collisions",
+            found,
+            f"hashed: {found['pairs']:,} pairs of a feature and a target in {found['cells']:,} "
+            f"cells; {found['load']:.1%} of the cells are used, {found['shared']:.1%} of the pairs "
+            "share one with another pair",
+        )
+
     def _uint32(self, name: str, size: int) -> NDArray[np.uint32]:
         return self._buffers.get(name, (size,), np.uint32)  # type: ignore[return-value]
 
@@ -296,20 +308,3 @@ def _take_keys(
     new = matching < 0
     mine[~new] = old[matching[~new]]
     mine[new] = old.max(initial=-1) + 1 + np.arange(np.count_nonzero(new))
-
-
-def _align(weight: Parameter) -> None:
-    """Let the table and what is of its shape begin at a cache line, as lines of 16 cells need."""
-    weight.values = _aligned(weight.values)
-    for name, array in weight.state.items():
-        if array.shape == weight.values.shape:
-            weight.state[name] = _aligned(array)
-    if weight.average is not None:
-        weight.average.u = _aligned(weight.average.u)
-
-
-def _aligned(array: NDArray[Any]) -> NDArray[Any]:
-    """Return zeros of the array's shape and type, which begin at a cache line."""
-    content = np.zeros(array.nbytes + _CACHE_LINE, np.uint8)
-    start = -content.ctypes.data % _CACHE_LINE
-    return content[start : start + array.nbytes].view(array.dtype).reshape(array.shape)

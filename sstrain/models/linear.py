@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from sstrain import kernels
 from sstrain.buffers import Buffers
 from sstrain.models.averaging import Tensor
-from sstrain.models.base import Model, Scores, StepContext, StepShape
+from sstrain.models.base import Description, Model, Scores, StepContext, StepShape
 from sstrain.models.parameters import Parameter, Parameters, item_bytes
 
 if TYPE_CHECKING:
     from sstrain.data.batches import Batch
+    from sstrain.data.dataset import Dataset
     from sstrain.data.vocabulary import Vocabulary
     from sstrain.kernels import Candidates, Touched
     from sstrain.optim.base import Optimizer
@@ -93,6 +94,10 @@ class LinearModel:
         """Set the bias; all weights are 0 before the first step."""
         if self.section.bias_init == "log_prior":
             self.bias[:] = vocabulary.log_prior()
+
+    def describe(self, dataset: "Dataset") -> Description | None:
+        """Return nothing: every weight has its place."""
+        return None
 
     def weights(
         self, features: NDArray[np.int64], classes: NDArray[np.int64]

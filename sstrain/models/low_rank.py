@@ -72,7 +72,9 @@ class LowRank(Model):
         """Return the model with all weights 0."""
         return LowRankModel(self, num_features, num_classes, optimizer)
 
-    def memory(self, num_features: int, num_classes: int, optimizer: Optimizer) -> dict[str, int]:
+    def memory_bytes(
+        self, num_features: int, num_classes: int, optimizer: Optimizer
+    ) -> dict[str, int]:
         """Return the bytes of each part that training holds."""
         tables = (num_features, num_classes)
         cells = self.rank * sum(tables)

@@ -15,6 +15,7 @@ from sstrain.optim.base import Optimizer
 
 if TYPE_CHECKING:
     from sstrain.data.batches import Batch
+    from sstrain.data.dataset import Dataset
     from sstrain.data.vocabulary import Vocabulary
     from sstrain.kernels import DenseTable, Pooling
     from sstrain.models.low_rank import LowRank
@@ -106,6 +107,9 @@ class Factors:
         ):
             found = np.flatnonzero(places >= 0)
             self.parameters[name].tensor[found] = old.parameters[name].tensor[places[found]]
+
+    def describe(self, dataset: "Dataset") -> None:
+        """Return nothing: every vector has its place."""
 
     def weights(
         self, features: NDArray[np.int64], classes: NDArray[np.int64]

@@ -13,6 +13,8 @@ __all__ = ["DType", "Parameter", "Parameters", "item_bytes"]
 
 #: How weights are stored; they are computed with in float32.
 DType = Literal["float32", "bfloat16"]
+#: Bytes.
+_CACHE_LINE = 64
 
 
 def item_bytes(dtype: DType) -> int:
@@ -70,6 +72,15 @@ class Parameter:
         """Set all values, rounded to the nearest that can be stored."""
         self.tensor[...] = values
 
+    def align(self) -> None:
+        """Let the values, and what is of their shape, begin at a cache line; before any is set."""
+        self.values = _aligned_zeros(self.values)
+        for name, array in self.state.items():
+            if array.shape == self.values.shape:
+                self.state[name] = _aligned_zeros(array)
+        if self.average is not None:
+            self.average.u = _aligned_zeros(self.average.u)
+
     def rule(self, rate: float) -> Any:
         """Return the update rule's state as kernels take it."""
         return self._optimizer.kernel_state(self.state, rate)
@@ -77,6 +88,13 @@ class Parameter:
     def kernel_average(self, averaged: bool = True) -> Any:
         """Return the average as kernels take it; ``averaged=False``: none."""
         return kernel_average(self.average if averaged else None)
+
+
+def _aligned_zeros(array: NDArray[Any]) -> NDArray[Any]:
+    """Return zeros of the array's shape and type that begin at a cache line."""
+    content = np.zeros(array.nbytes + _CACHE_LINE, np.uint8)
+    start = -content.ctypes.data % _CACHE_LINE
+    return content[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
 
 
 class Parameters(dict[str, Parameter]):

@@ -70,7 +70,9 @@ class Sparse(_WithSource):
         """Return the model with all weights 0, and no place for any until it takes some over."""
         return SparseModel(self, num_features, num_classes, optimizer)
 
-    def memory(self, num_features: int, num_classes: int, optimizer: Optimizer) -> dict[str, int]:
+    def memory_bytes(
+        self, num_features: int, num_classes: int, optimizer: Optimizer
+    ) -> dict[str, int]:
         """Return the bytes of each part that training holds."""
         kept = self.num_kept(num_features, num_classes)
         parts = linear_memory(self, num_features, kept, num_classes, optimizer)

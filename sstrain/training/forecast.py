@@ -45,7 +45,7 @@ def forecast_memory(
         What the weights take that a warm start takes over.
     """
     num_features, num_classes = vocabulary.num_features, vocabulary.num_classes
-    parts = config.model.memory(num_features, num_classes, config.optimizer)
+    parts = config.model.memory_bytes(num_features, num_classes, config.optimizer)
     if config.sampler is not None:
         parts["sampler"] = _SAMPLER_ROW * num_classes
     parts["buffers"] = _buffers(config, num_features, num_classes, datasets)

@@ -34,7 +34,7 @@ def model_memory(num_features: int, num_classes: int) -> dict[str, dict[str, int
     rules = {name: rule.model_validate({"type": name}) for name, rule in OPTIMIZERS.items()}
     return {
         _described(model): {
-            optimizer: sum(model.memory(num_features, num_classes, rule).values())
+            optimizer: sum(model.memory_bytes(num_features, num_classes, rule).values())
             for optimizer, rule in rules.items()
         }
         for model in _default_models(rules["adagrad"])

@@ -144,7 +144,7 @@ def prune(
     with placing_folder(output) as temporary:
         size = _write(RunFolder(temporary), config, model, saved, source, split, after)
     shape = saved.vocabulary.num_features, saved.vocabulary.num_classes
-    weights = [one.model.memory(*shape, Sgd())["weights"] for one in (saved.config, config)]
+    weights = [one.model.memory_bytes(*shape, Sgd())["weights"] for one in (saved.config, config)]
     return Pruned(
         output,
         len(model.indices),
@@ -195,7 +195,7 @@ def _pruned(
     config = saved.config.model_copy(update=changes)
     shape = vocabulary.num_features, vocabulary.num_classes
     section.check(*shape)
-    check_memory(config, section.memory(*shape, Sgd()))
+    check_memory(config, section.memory_bytes(*shape, Sgd()))
     model = section.allocate(*shape, Sgd())
     old_model = cast("DenseModel | SparseModel", saved.model)
     model.take_over(old_model, Matching(np.arange(shape[0]), np.arange(shape[1])))

@@ -72,7 +72,9 @@ def read_model(run: Run, which: str | int | None, report: Callable[[str], None])
     vocabulary = Vocabulary.load(run.folder.path)
     # Sgd keeps no state: the model is its weights alone.
     rule = Sgd()
-    check_memory(config, config.model.memory(vocabulary.num_features, vocabulary.num_classes, rule))
+    check_memory(
+        config, config.model.memory_bytes(vocabulary.num_features, vocabulary.num_classes, rule)
+    )
     model = config.model.allocate(vocabulary.num_features, vocabulary.num_classes, rule)
     checkpoint.read_into("model", model.live_arrays(0)["model"])
     return SavedModel(config, vocabulary, model, checkpoint.step, run.environment)

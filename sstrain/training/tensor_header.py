@@ -50,7 +50,8 @@ def _dtype_of(name: Any) -> np.dtype[Any] | None:
     if name == _BFLOAT16:
         from ml_dtypes import bfloat16
 
-        return np.dtype(bfloat16)
+        found: np.dtype[Any] = np.dtype(bfloat16)
+        return found
     return _DTYPES.get(name) if isinstance(name, str) else None
 
 

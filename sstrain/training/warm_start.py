@@ -152,7 +152,7 @@ def open_source(section: "Model", output: str | None) -> Source | None:
         )
     vocabulary = Vocabulary.load(path)
     # Sgd keeps no state: the model is its weights alone.
-    memory = theirs.memory(vocabulary.num_features, vocabulary.num_classes, Sgd())
+    memory = theirs.memory_bytes(vocabulary.num_features, vocabulary.num_classes, Sgd())
     return Source(run, sum(memory.values()))
 
 

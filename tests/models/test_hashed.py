@@ -43,19 +43,19 @@ def test_the_largest_table_that_fits_the_budget(
     rule: str, average: str | None, cell_bytes: int
 ) -> None:
     config = make_config(
-        model={"type": "hashed", "memory_budget": "768 KiB"},
+        model={"type": "hashed", "memory": "768 KiB"},
         optimizer={"type": rule, "average_from": average},
     )
     model: Any = resolve(config).model
-    assert model.memory_budget is None
+    assert model.memory is None
     assert cell_bytes << model.bits <= 768 << 10 < cell_bytes << (model.bits + 1)
 
 
 def test_a_budget_without_room_for_the_smallest_table() -> None:
-    config = make_config(model={"type": "hashed", "memory_budget": "4095 KiB"})
+    config = make_config(model={"type": "hashed", "memory": "4095 KiB"})
     assert resolve(config).model.bits == 19  # type: ignore[attr-defined]
-    config = make_config(model={"type": "hashed", "memory_budget": "3.5 KiB"})
-    with pytest.raises(UserError, match=r"memory_budget: .*; got 3.5 KiB; expected from 4 KiB"):
+    config = make_config(model={"type": "hashed", "memory": "3.5 KiB"})
+    with pytest.raises(UserError, match=r"memory: .*; got 3.5 KiB; expected from 4 KiB"):
         resolve(config)
 
 
@@ -64,9 +64,9 @@ def test_a_budget_without_room_for_the_smallest_table() -> None:
     [
         ({"bits": 9}, "greater than or equal to 10"),
         ({"bits": 33}, "less than or equal to 32"),
-        ({"memory_budget": "512 MB"}, 'expected a size, as "512 MiB"'),
-        ({"memory_budget": 1 << 30}, 'expected a size, as "512 MiB"'),
-        ({"bits": 12, "memory_budget": "1 MiB"}, "give one of the two"),
+        ({"memory": "512 MB"}, 'expected a size, as "512 MiB"'),
+        ({"memory": 1 << 30}, 'expected a size, as "512 MiB"'),
+        ({"bits": 12, "memory": "1 MiB"}, "give one of the two"),
     ],
 )
 def test_sizes_that_are_refused(keys: dict[str, Any], message: str) -> None:
@@ -95,7 +95,7 @@ def test_lines_begin_at_cache_lines_and_memory_is_as_told(rule: str, dtype: str)
         *bias.state.values(),
     ]
     size = sum(array.nbytes for array in [*every, *fixed, weight.values, bias.values])
-    assert size == sum(section.memory(D, V, optimizer).values())
+    assert size == sum(section.memory_bytes(D, V, optimizer).values())
 
 
 def test_what_matches_keeps_its_weights_and_the_rest_has_new_keys() -> None:

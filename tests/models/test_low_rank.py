@@ -237,6 +237,6 @@ def test_vectors_are_taken_over_by_name() -> None:
 
 def test_memory_counts_both_tables() -> None:
     section = LowRank.model_validate({"rank": 8, "dtype": "bfloat16"})
-    assert section.memory(1000, 300, Sgd()) == {"weights": 2 * 8 * 1300 + 4 * 300}
-    averaged = section.memory(1000, 300, Sgd.model_validate({"average_from": "1 epoch"}))
+    assert section.memory_bytes(1000, 300, Sgd()) == {"weights": 2 * 8 * 1300 + 4 * 300}
+    averaged = section.memory_bytes(1000, 300, Sgd.model_validate({"average_from": "1 epoch"}))
     assert averaged["averaging"] == 4 * (8 * 1300 + 300)

@@ -30,7 +30,9 @@ class Wide(Model):
         if self.width > 20:
             raise UserError("too wide")
 
-    def memory(self, num_features: int, num_classes: int, optimizer: Optimizer) -> dict[str, int]:
+    def memory_bytes(
+        self, num_features: int, num_classes: int, optimizer: Optimizer
+    ) -> dict[str, int]:
         return {"weights": 1000 * self.width + type(optimizer).state_bytes(0, self.width)}
 
     def step_bytes(self, num_features: int, num_classes: int, shape: StepShape) -> int:
