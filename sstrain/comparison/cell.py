@@ -131,9 +131,7 @@ class CellRunner:
             self._warm.add(kind)
             with suppress(FailureError):  # the cell will tell it itself
                 engine = self.engine(config)
-                for tensors in engine.model.live_arrays(0).values():
-                    for tensor in tensors.values():
-                        tensor += 0  # memory that no process has used before is slow to get
+                engine.touch_memory()
                 engine.step()
                 engine.sweep()
 

@@ -149,6 +149,12 @@ class Engine:
         self._decay(rate)
         return weighted / batch.size
 
+    def touch_memory(self) -> None:
+        """Write to all weights and state: memory that no process has used before is slow to get."""
+        for tensors in self.model.live_arrays(0).values():
+            for tensor in tensors.values():
+                tensor += 0
+
     def warm_up(self, size: int = 1) -> None:
         """Load the kernels of a step, by one of few examples; no run goes on from it."""
         ids = epoch_order(

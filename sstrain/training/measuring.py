@@ -72,6 +72,8 @@ def measure(
         epoch = splits.train.num_examples / speed
         result[f"{kind}_epoch_seconds"] = epoch
         if variant is config:
+            if told := engine.model.describe(splits.train):
+                result |= {told.key: told.figures, "note": told.text}
             result |= {"examples_per_second": speed, "epoch_seconds": epoch}
             result |= _run(engine, splits, epoch)
         del engine  # before the next one is made
@@ -90,6 +92,7 @@ def _gradients(config: "Config") -> "Iterator[tuple[str, Config]]":
 
 def _examples_per_second(engine: Engine) -> float:
     engine.warm_up()
+    engine.touch_memory()
     speed, seconds = _steps_for(engine, 0.0)
     if seconds < _MEASURED_SECONDS:  # else one step is enough
         _steps_for(engine, _WARM_UP_SECONDS)

@@ -36,7 +36,8 @@ def plan(config: "Config", report: Callable[[str], None], use_cache: bool = True
         ``checkpoint_bytes``; where it fits, measured in the first steps on this machine,
         ``examples_per_second``, ``epoch_seconds`` and ``run_seconds``, ``exact_epoch_seconds`` and
         ``sampled_epoch_seconds`` (one is the run's own, the other for comparison), and ``untold``:
-        why one of these is not there.
+        why one of these is not there; what the layout has to tell of the data (``collisions`` of
+        a hashed one), as a line in ``note``.
     """
     source = open_source(config.model, None)
     prepare_kernels(config, report)
@@ -83,6 +84,9 @@ def as_text(result: dict[str, Any]) -> str:
 def _time_lines(result: dict[str, Any]) -> Iterator[str]:
     if not result["fits"]:
         return
+    if "note" in result:
+        yield ""
+        yield result["note"]
     yield ""
     yield "time, measured in the first steps, as busy as this machine is now"
     if "examples_per_second" in result:

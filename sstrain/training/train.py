@@ -125,6 +125,8 @@ def train(
             if checkpoint is not None:
                 loop.restore(checkpoint)
                 report(f"going on from {checkpoint.path}")
+            if told := engine.model.describe(splits.train):
+                report(told.text)
             try:
                 with listening() as request:
                     loop.run(request)
