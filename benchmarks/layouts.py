@@ -12,6 +12,7 @@ row goes to rows.jsonl in the output folder, a table to stdout.
 import fnmatch
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,8 @@ ROOT = Path(__file__).parent.parent
 FILES = {
     "novels": ("novels/mid.train.svm.gz", "novels/mid.test.svm.gz"),
     "placenames": ("placenames/pn.train.svm.gz", "placenames/pn.test.svm.gz"),
+    "sessions": ("sessions/train.txt", "sessions/test.txt"),
+    "large": ("large/train.svm", "large/test.svm"),
 }
 
 
@@ -32,18 +35,52 @@ class Row(NamedTuple):
 
     config: str
     changes: tuple[str, ...] = ()
+    #: The share of weights that is kept of the model when it has been trained.
+    keep: str | None = None
+
+
+QUICKSTART, LOW_RANK = "configs/quickstart.yaml", "configs/low_rank.yaml"
+CONJUNCTIONS, NOVELS = "configs/kjv_conjunctions.yaml", "benchmarks/configs/novels.yaml"
+PLACENAMES, SESSIONS = "benchmarks/configs/placenames.yaml", "benchmarks/configs/sessions.yaml"
+LARGE = "benchmarks/configs/large.yaml"
+
+
+def hashed(bits: int, rate: float) -> tuple[str, ...]:
+    """Return what makes a low-rank config hashed."""
+    return (
+        f"model={{type: hashed, bits: {bits}}}",
+        f"optimizer.learning_rate={rate}",
+        "sampler.num_samples=256",
+        "training.batch_size=128",
+    )
 
 
 #: By name: the set, then the layout.
 ROWS: dict[str, Row] = {
-    "kjv dense": Row("configs/quickstart.yaml"),
+    "kjv dense": Row(QUICKSTART),
     "kjv dense best": Row("configs/kjv_best.yaml"),
-    "novels low_rank r=32": Row("benchmarks/configs/novels.yaml", ("model.rank=32",)),
-    "novels low_rank r=100": Row("benchmarks/configs/novels.yaml"),
-    "novels low_rank r=300": Row("benchmarks/configs/novels.yaml", ("model.rank=300",)),
-    "placenames low_rank r=32": Row("benchmarks/configs/placenames.yaml", ("model.rank=32",)),
-    "placenames low_rank r=100": Row("benchmarks/configs/placenames.yaml"),
-    "placenames low_rank r=300": Row("benchmarks/configs/placenames.yaml", ("model.rank=300",)),
+    "kjv dense bfloat16": Row(QUICKSTART, ("model.dtype=bfloat16",)),
+    "kjv sparse 5%": Row(QUICKSTART, keep="5%"),
+    "kjv sparse 1%": Row(QUICKSTART, keep="1%"),
+    **{f"kjv low_rank r={r}": Row(LOW_RANK, (f"model.rank={r}",)) for r in (32, 100, 128, 300)},
+    **{f"kjv hashed b={b}": Row(CONJUNCTIONS, (f"model.bits={b}",)) for b in (22, 24, 26)},
+    "novels dense": Row(
+        NOVELS,
+        (
+            "model={type: dense, dtype: bfloat16}",
+            "data.train.min_feature_count=5",
+            "optimizer={type: rowwise_adagrad, schedule: linear}",
+            "training.batch_size=128",
+            "sampler.num_samples=64",
+        ),
+    ),
+    **{f"novels low_rank r={r}": Row(NOVELS, (f"model.rank={r}",)) for r in (32, 100, 300)},
+    **{f"novels hashed b={b}": Row(NOVELS, hashed(b, 0.5)) for b in (24, 26, 28)},
+    **{f"placenames low_rank r={r}": Row(PLACENAMES, (f"model.rank={r}",)) for r in (32, 100, 300)},
+    **{f"placenames hashed b={b}": Row(PLACENAMES, hashed(b, 2.0)) for b in (24, 26, 28)},
+    "sessions low_rank r=100": Row(SESSIONS),
+    "large low_rank r=64": Row(LARGE),
+    "large hashed b=28": Row(LARGE, hashed(28, 0.5)),
 }
 COLUMNS = {
     "log_loss": "{:.3f}",
@@ -82,8 +119,13 @@ def measure(name: str, row: Row, data: Path | None, output: Path, threads: int) 
     run = output / name.replace(" ", "_").replace("=", "")
     config = ["--config", str(ROOT / row.config), "--output", str(run), "--overwrite"]
     _, peak = sstrain("train", *config, *overrides(name, row, data, threads))
+    trained = run
+    if row.keep is not None:
+        run = run.with_name(run.name + "_pruned")
+        shutil.rmtree(run, ignore_errors=True)
+        sstrain("prune", str(trained), "--keep", row.keep, "--output", str(run))
     figures = json.loads(sstrain("eval", str(run), "--json")[0])
-    end = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    end = json.loads((trained / "metrics.jsonl").read_text().splitlines()[-1])
     model = (run / "checkpoints" / "last" / "model.safetensors").stat().st_size
     return {
         "name": name,

@@ -98,7 +98,7 @@ def draw_next(rng: np.random.Generator, catalogue: Catalogue, last: Ids, earlier
 def draw_sessions(rng: np.random.Generator, catalogue: Catalogue, sessions: int) -> tuple[Ids, Ids]:
     """Return the items [S, longest], of which the first ``lengths`` [S] of a row are its clicks."""
     lengths = 1 + rng.geometric(1 / MEAN_LATER_CLICKS, sessions)
-    clicks = np.empty((sessions, lengths.max()), np.int64)
+    clicks = np.zeros((sessions, lengths.max()), np.int64)
     start = np.zeros(sessions, np.int64)
     clicks[:, 0] = catalogue.draw(rng, start, start + len(catalogue.first))
     for position in range(1, clicks.shape[1]):

@@ -34,3 +34,11 @@ class Buffers:
     def int32(self, name: str, *shape: int) -> NDArray[np.int32]:
         """Return an int32 array."""
         return self.get(name, shape, np.int32)  # type: ignore[return-value]
+
+    def int64(self, name: str, *shape: int) -> NDArray[np.int64]:
+        """Return an int64 array."""
+        return self.get(name, shape, np.int64)  # type: ignore[return-value]
+
+    def uint32(self, name: str, *shape: int) -> NDArray[np.uint32]:
+        """Return a uint32 array."""
+        return self.get(name, shape, np.uint32)  # type: ignore[return-value]

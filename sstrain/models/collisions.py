@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sstrain import kernels
+from sstrain.models.base import Description
 
 if TYPE_CHECKING:
     from sstrain.data.dataset import Dataset
     from sstrain.models.hashed_table import HashedModel
 
-__all__ = ["collisions"]
+__all__ = ["collisions", "described"]
 
 _MAX_PAIRS = 1 << 18
 
@@ -51,3 +52,14 @@ def collisions(
         "load": len(counts) / sampled,
         "shared": 1 - int(np.sum(counts == 1)) / max(found, 1),
     }
+
+
+def described(found: dict[str, int | float]) -> Description:
+    """Return what `collisions` found, with a line for a person."""
+    return Description(
+        "collisions",
+        found,
+        f"hashed: {found['pairs']:,} pairs of a feature and a target in {found['cells']:,} cells; "
+        f"{found['load']:.1%} of the cells are used, {found['shared']:.1%} of the pairs share one "
+        "with another pair",
+    )

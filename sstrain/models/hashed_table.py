@@ -9,7 +9,7 @@ from sstrain import kernels
 from sstrain.errors import UserError
 from sstrain.models.averaging import Tensor
 from sstrain.models.base import Description, ForwardPass, Matching, Scores, StepContext
-from sstrain.models.collisions import collisions
+from sstrain.models.collisions import collisions, described
 from sstrain.models.linear import LinearModel
 from sstrain.models.parameters import Parameter
 
@@ -106,7 +106,7 @@ class HashedModel(LinearModel):
         else:
             bad, listed = self._list_each(batch, candidates, d_scores, context)
         entries = kernels.SortedCells(
-            self._uint32("sorted_cells", len(listed.cells)),
+            self._buffers.uint32("sorted_cells", len(listed.cells)),
             self._buffers.float32("sorted_gradients", len(listed.cells)),
             self._buffers.float32("sorted_rates", len(listed.cells)),
         )
@@ -171,10 +171,10 @@ class HashedModel(LinearModel):
 
     def _listed(self, batch: "Batch", size: int) -> "ListedCells":
         return kernels.ListedCells(
-            self._uint32("cells", size),
+            self._buffers.uint32("cells", size),
             self._buffers.float32("gradients", size),
-            self._int64("starts", batch.num_features),
-            self._int64("stops", batch.num_features),
+            self._buffers.int64("starts", batch.num_features),
+            self._buffers.int64("stops", batch.num_features),
             self._buffers.float32("rates", batch.num_features),
         )
 
@@ -258,20 +258,7 @@ class HashedModel(LinearModel):
 
     def describe(self, dataset: "Dataset") -> Description:
         """Return how the pairs of a feature and a target in the data lie in the table."""
-        found = collisions(self, dataset)
-        return Description(
-            "collisions",
-            found,
-            f"hashed: {found['pairs']:,} pairs of a feature and a target in {found['cells']:,} "
-            f"cells; {found['load']:.1%} of the cells are used, {found['shared']:.1%} of the pairs "
-            "share one with another pair",
-        )
-
-    def _uint32(self, name: str, size: int) -> NDArray[np.uint32]:
-        return self._buffers.get(name, (size,), np.uint32)  # type: ignore[return-value]
-
-    def _int64(self, name: str, size: int) -> NDArray[np.int64]:
-        return self._buffers.get(name, (size,), np.int64)  # type: ignore[return-value]
+        return described(collisions(self, dataset))
 
     def _keys(self) -> dict[str, NDArray[np.int64]]:
         return {"feature_keys": self.feature_keys, "class_keys": self.class_keys}
