@@ -110,6 +110,9 @@ class Model(_WarmStart):
         run: str | None = getattr(self, "from")
         return run
 
+    #: Whether more features or classes take more memory.
+    grows_with_data: ClassVar[bool] = True
+
     def default_accumulator(self, batch_size: int) -> float:
         """Return the ``initial_accumulator`` where the config gives none.
 

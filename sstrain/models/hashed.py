@@ -69,6 +69,7 @@ class Hashed(Model):
     #: Whether the hash also gives each pair a sign, by which its weight counts.
     signed: bool = True
 
+    grows_with_data: ClassVar[bool] = False
     default_learning_rates: ClassVar[dict[str, float]] = {
         "sgd": 2.0,
         "adagrad": 0.35,

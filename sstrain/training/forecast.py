@@ -132,9 +132,11 @@ def _ways_out(config: "Config", parts: dict[str, int], fitting: Sequence[str]) -
     if parts["buffers"] > sum(parts.values()) / 2:
         samples = "" if config.sampler is None else "sampler.num_samples or "
         return f"lower {samples}training.batch_size"
-    ways = ["raise data.train.min_feature_count"]
-    if "min_count" in type(config.data.train).model_fields:
-        ways.append("raise data.train.min_count")
+    ways = []
+    if config.model.grows_with_data:
+        ways.append("raise data.train.min_feature_count")
+        if "min_count" in type(config.data.train).model_fields:
+            ways.append("raise data.train.min_count")
     if config.optimizer.type == "adagrad":
         ways.append("optimizer.type rowwise_adagrad (half the memory)")
     if config.optimizer.average_from is not None:
