@@ -6,7 +6,7 @@ RUN := runs/quickstart
 COMPARISON := runs/compare_small
 PYTEST_FLAGS ?= -n 2
 # The tests that call kernels in their own process.
-KERNEL_TESTS := tests/kernels tests/fuzz tests/data tests/diagnostics tests/evaluation tests/objectives \
+KERNEL_TESTS := tests/kernels tests/fuzz tests/data tests/diagnostics tests/evaluation tests/models tests/objectives \
 	tests/optim tests/samplers tests/training/test_engine.py
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 

@@ -86,6 +86,7 @@ COLUMNS = {
     "log_loss": "{:.3f}",
     "top_1": "{:.4f}",
     "top_5": "{:.4f}",
+    "top_20": "{:.4f}",
     "cpu_seconds": "{:.0f}",
     "peak_mib": "{:,.0f}",
     "model_mb": "{:,.0f}",
@@ -129,7 +130,8 @@ def measure(name: str, row: Row, data: Path | None, output: Path, threads: int) 
     model = (run / "checkpoints" / "last" / "model.safetensors").stat().st_size
     return {
         "name": name,
-        **{key: figures[key] for key in ("split", "log_loss", "top_1", "top_5", "num_examples")},
+        **{key: figures[key] for key in ("split", "log_loss", "num_examples")},
+        **{key: figure for key, figure in figures.items() if key.startswith("top_")},
         "cpu_seconds": end["cpu_seconds"],
         "wall_seconds": end["wall_seconds"],
         "examples": end["examples"],
@@ -153,7 +155,7 @@ def main(data: Path | None, output: Path, only: tuple[str, ...], threads: int) -
         found = measure(name, row, data, output, threads)
         with (output / "rows.jsonl").open("a") as file:
             file.write(json.dumps(found) + "\n")
-        cells = (form.format(found[key]) for key, form in COLUMNS.items())
+        cells = (form.format(found[key]) if key in found else "" for key, form in COLUMNS.items())
         print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
 
 

@@ -5,6 +5,7 @@ settings that are worth a test, stand in `SETTINGS`.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from small import dense_matrix, make_config, make_dataset, make_vocabulary
 from sstrain import kernels
 from sstrain.data.batches import Batch, BatchReader
 from sstrain.data.dataset import Dataset
+from sstrain.data.vocabulary import Vocabulary
 from sstrain.models import MODELS
 from sstrain.models.base import Layout, Matching, StepContext
 from sstrain.optim.sgd import Sgd
@@ -26,8 +28,11 @@ __all__ = [
     "OBJECTIVES",
     "SETTINGS",
     "Case",
+    "NextStep",
     "Problem",
+    "View",
     "central_differences",
+    "default_problem",
     "flat_parameters",
     "gradient",
     "load",
@@ -35,16 +40,20 @@ __all__ = [
     "parameters",
     "reference_scores",
     "start_from",
+    "with_rows",
+    "without_empty_rows",
 ]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+#: What is looked at of a model: arrays by name.
+View = Callable[[Layout], dict[str, Floats]]
 N, V, D, B = 45, 37, 12, 8
 #: A rate so high that a step leaves nothing of the weights but the gradient.
 HIGH_RATE = 2.0**20
 
 #: The settings that are tested of each layout, by the names of the tests; the first of a layout
-#: goes through every update rule, the others through two.
+#: goes through every update rule.
 SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
     "dense": {"dense": {}, "dense-bfloat16": {"dtype": "bfloat16"}},
     "low_rank": {
@@ -90,11 +99,6 @@ class Case(NamedTuple):
         """Return the case with other settings."""
         return self._replace(model={**self.model, **keys})
 
-    @property
-    def rules(self) -> tuple[str, ...]:
-        """The update rules that it is tested with."""
-        return ("sgd", "adagrad", "rowwise_adagrad", "adam") if self.first else ("sgd", "adagrad")
-
 
 CASES = [
     Case(name, {"type": kind, **settings}, first=place == 0)
@@ -111,12 +115,16 @@ class Problem(NamedTuple):
     num_features: int = D
     batch_size: int = B
 
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The classes and features."""
+        return make_vocabulary(self.num_classes, self.num_features)
+
     def engine(self, case: Case, **sections: Any) -> Engine:
         """Return what trains a case from random weights; the optimiser is SGD unless told."""
         training = {"batch_size": self.batch_size, **sections.pop("training", {})}
         config = make_config(model=case.model, training=training, **sections)
-        vocabulary = make_vocabulary(self.num_classes, self.num_features)
-        engine = Engine(config, self.dataset, vocabulary)
+        engine = Engine(config, self.dataset, self.vocabulary)
         start_from(engine.model, self.num_features, self.num_classes)
         return engine
 
@@ -124,6 +132,26 @@ class Problem(NamedTuple):
 def default_problem() -> Problem:
     """Return random rows of random weights, the first of them empty."""
     return Problem(make_dataset(N, V, D, seed=4, weighted=True))
+
+
+def with_rows(dataset: Dataset, change: Callable[[Ints], Ints]) -> Dataset:
+    """Return a data set whose rows hold other entries: what ``change`` makes of their places."""
+    entries = [
+        change(np.arange(dataset.indptr[row], dataset.indptr[row + 1]))
+        for row in range(dataset.num_examples)
+    ]
+    places = np.concatenate(entries).astype(int)
+    return replace(
+        dataset,
+        indptr=np.cumsum([0, *map(len, entries)]).astype(np.int64),
+        indices=dataset.indices[places],
+        values=dataset.values[places],
+    )
+
+
+def without_empty_rows(dataset: Dataset) -> Dataset:
+    """Return a data set whose empty rows hold the first entry of all."""
+    return with_rows(dataset, lambda ids: ids if len(ids) else np.array([0]))
 
 
 def start_from(model: Any, num_features: int, num_classes: int, seed: int = 0) -> None:
@@ -222,17 +250,24 @@ class NextStep:
         return losses
 
 
-def gradient(problem: Problem, case: Case, done: int, at: Layout, **sections: Any) -> Any:
-    """Return the gradient of each parameter that a step of SGD applies, float64, flat.
+def gradient(
+    problem: Problem,
+    case: Case,
+    done: int,
+    at: Layout,
+    view: View = flat_parameters,
+    **sections: Any,
+) -> dict[str, Floats]:
+    """Return the gradient that a step of SGD applies to what ``view`` sees, by default parameters.
 
     The step is the one after ``done``, of a model of the case with the weights ``at``.
     """
     engine = problem.engine(case, **sections, optimizer={"learning_rate": HIGH_RATE})
     load(engine.model, parameters(at))
     engine.done = done
-    before = flat_parameters(engine.model)
+    before = view(engine.model)
     engine.step()
-    after = flat_parameters(engine.model)
+    after = view(engine.model)
     return {name: (before[name] - after[name]) / HIGH_RATE for name in before}
 
 

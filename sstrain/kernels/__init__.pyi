@@ -4,6 +4,7 @@ from .adam import AdamState as AdamState
 from .alias import AliasTable as AliasTable
 from .alias import build_alias as build_alias
 from .averaging import Averaged as Averaged
+from .averaging import HalfAveraged as HalfAveraged
 from .averaging import NotAveraged as NotAveraged
 from .batches import BatchArrays as BatchArrays
 from .batches import take_batch as take_batch

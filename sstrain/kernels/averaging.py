@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sstrain.kernels._jit import dispatched
+from sstrain.kernels.storage import nearest_half
 
-__all__ = ["Averaged", "NotAveraged", "averaged", "record"]
+__all__ = ["Averaged", "HalfAveraged", "NotAveraged", "averaged", "record"]
 
 
 class NotAveraged(NamedTuple):
@@ -18,6 +19,14 @@ class NotAveraged(NamedTuple):
 
 class Averaged(NamedTuple):
     """The companion array u of one table of weights (docs/derivation.md, equations 31 and 32)."""
+
+    u: NDArray[np.float32]  # [cells]
+    steps_before: np.float32  # t - 1
+    inverse_steps: np.float32  # 1 / t
+
+
+class HalfAveraged(NamedTuple):
+    """The same of weights in bfloat16, whose average is saved and predicted with in bfloat16."""
 
     u: NDArray[np.float32]  # [cells]
     steps_before: np.float32  # t - 1
@@ -40,6 +49,7 @@ def _accumulate(average: Averaged, cell: int, change: np.float32) -> None:
 
 record.register(NotAveraged, _ignore)
 record.register(Averaged, _accumulate)
+record.register(HalfAveraged, _accumulate)
 
 
 @dispatched
@@ -58,3 +68,10 @@ def _mean(average: Averaged, weight: np.float32, cell: int) -> np.float32:
 
 averaged.register(NotAveraged, _itself)
 averaged.register(Averaged, _mean)
+
+
+def _half_mean(average: HalfAveraged, weight: np.float32, cell: int) -> np.float32:
+    return nearest_half(np.float32(weight - average.u[cell] * average.inverse_steps))
+
+
+averaged.register(HalfAveraged, _half_mean)

@@ -11,7 +11,7 @@ from numba import prange
 from numpy.typing import NDArray
 
 from sstrain.kernels._jit import dispatched, inline, parallel_kernel, signed
-from sstrain.kernels.averaging import Averaged, NotAveraged, averaged
+from sstrain.kernels.averaging import Averaged, HalfAveraged, NotAveraged, averaged
 from sstrain.kernels.batches import BatchArrays
 from sstrain.kernels.counter import split, uniform
 from sstrain.kernels.linear_cells import TILES, tile_bounds
@@ -63,6 +63,7 @@ def _mean_rows(
 
 rows_of.register(NotAveraged, _live_rows)
 rows_of.register(Averaged, _mean_rows)
+rows_of.register(HalfAveraged, _mean_rows)
 
 
 @inline

@@ -13,10 +13,11 @@ from numba.extending import intrinsic, overload
 
 from sstrain.kernels._jit import FLAGS, finite, inline
 
-__all__ = ["keep", "stored", "stored_rows"]
+__all__ = ["keep", "nearest_half", "stored", "stored_rows"]
 
 _16, _15, _13 = np.uint32(16), np.uint32(15), np.uint32(13)
 _LOW_HALF = np.uint32(0xFFFF)
+_BELOW_HALF, _ODD = np.uint32(0x7FFF), np.uint32(1)
 _QUIET = np.uint32(1 << 22)
 _MULTIPLIER_1, _MULTIPLIER_2 = np.uint32(0x85EBCA6B), np.uint32(0xC2B2AE35)
 
@@ -60,6 +61,15 @@ def _rounded(number: np.float32, cell: int, key: np.uint64) -> np.uint16:
     elif number != number:
         bits |= _QUIET  # else a NaN whose payload is in the lower half would become infinite
     return np.uint16(bits >> _16)
+
+
+@inline
+def nearest_half(number: np.float32) -> np.float32:
+    """Return the bfloat16 number next to a float32 one; of two as near, the even one."""
+    bits: np.uint32 = _bits_of(number)  # type: ignore[call-arg]
+    if finite(number):
+        bits = np.uint32(bits + _BELOW_HALF + ((bits >> _16) & _ODD))
+    return _float_of((bits >> _16) << _16)
 
 
 def stored(values: Any, cell: int) -> np.float32:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sstrain import kernels
 
 if TYPE_CHECKING:
-    from sstrain.kernels import Averaged, NotAveraged
+    from sstrain.kernels import Averaged, HalfAveraged, NotAveraged
 
 __all__ = ["Average", "AveragedTensor", "Tensor", "kernel_average"]
 
@@ -58,9 +58,15 @@ class AveragedTensor:
 Tensor = NDArray[Any] | AveragedTensor
 
 
-def kernel_average(average: Average | None) -> "Averaged | NotAveraged":
-    """Return the NamedTuple by whose type kernels keep an average or none."""
+def kernel_average(
+    average: Average | None, half: bool = False
+) -> "Averaged | HalfAveraged | NotAveraged":
+    """Return the NamedTuple by whose type kernels keep an average or none.
+
+    ``half``: of weights in bfloat16, in which averages are saved too.
+    """
     if average is None or average.steps == 0:
         return kernels.NotAveraged()
     before, inverse = np.float32(average.steps - 1), np.float32(1 / average.steps)
-    return kernels.Averaged(average.u.reshape(-1), before, inverse)
+    kind = kernels.HalfAveraged if half else kernels.Averaged
+    return kind(average.u.reshape(-1), before, inverse)

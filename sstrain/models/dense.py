@@ -77,15 +77,7 @@ class DenseModel(OwnedRows):
 
     def forward(self, batch: "Batch", context: StepContext) -> ForwardPass:
         """Score all classes for an exact step."""
-        num_blocks = -(-self.num_classes // kernels.BLOCK)
-        result = ForwardPass(
-            self._buffers.float32("target_scores", batch.size),
-            self._buffers.float32("exponentials", batch.size, self.num_classes),
-            kernels.Partials(
-                self._buffers.float32("highest", num_blocks, batch.size),
-                self._buffers.float64("total", num_blocks, batch.size),
-            ),
-        )
+        result = self.forward_pass(batch.size)
         kernels.dense_forward(
             self.table(),
             self.bias,
@@ -109,7 +101,7 @@ class DenseModel(OwnedRows):
             forward.exponentials, batch.targets, batch.weights, log_partitions, forward.partials
         )
         tables = self.tables(context)
-        rates = self._buffers.float32("rates", batch.num_features + 1)
+        rates = self.buffers.float32("rates", batch.num_features + 1)
         kernels.dense_row_rates(
             tables.rule,
             tables.bias_rule,
@@ -127,7 +119,7 @@ class DenseModel(OwnedRows):
 
         With ``averaged=False`` they are those of the live weights, which steps work on.
         """
-        scores = self._buffers.float32("all_scores", batch.size, self.num_classes)
+        scores = self.buffers.float32("all_scores", batch.size, self.num_classes)
         kernels.dense_score_all(
             self.table(),
             self.bias,

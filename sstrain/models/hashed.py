@@ -130,7 +130,7 @@ class Hashed(Model):
         """Return the bytes of each part that training holds; keys count as weights."""
         cells = self.num_cells(optimizer)
         parts = linear_memory(self, num_features, cells, num_classes, optimizer)
-        parts["weights"] += 8 * (num_features + num_classes)
+        parts["weights"] += 8 * (num_features + num_classes + 2)
         return parts
 
     def step_bytes(self, num_features: int, num_classes: int, shape: StepShape) -> int:

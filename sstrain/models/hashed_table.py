@@ -39,6 +39,8 @@ class HashedModel(LinearModel):
     class_keys : int64 array of shape [V]
         What is hashed: the numbers of features and classes; after a warm start, those that they
         had in the first model.
+    next_keys : int64 array of shape [2]
+        The keys of features and of classes from these on have never been used.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class HashedModel(LinearModel):
         self.signed = section.signed
         self.feature_keys = np.arange(num_features, dtype=np.int64)
         self.class_keys = np.arange(num_classes, dtype=np.int64)
+        self.next_keys = np.array([num_features, num_classes])
 
     def table(self, key: int = 0) -> "HashedTable":
         """Return the weights as kernels take them; ``key`` is that of a step's rounding."""
@@ -87,8 +90,9 @@ class HashedModel(LinearModel):
                     f"got {ours}; expected {olds}, as in the run of model.from"
                 )
         mine.tensor[...] = theirs.tensor
-        _take_keys(self.feature_keys, old.feature_keys, matching.features)
-        _take_keys(self.class_keys, old.class_keys, matching.classes)
+        self.next_keys[:] = old.next_keys
+        _take_keys(self.feature_keys, old.feature_keys, matching.features, self.next_keys[:1])
+        _take_keys(self.class_keys, old.class_keys, matching.classes, self.next_keys[1:])
         classes = np.flatnonzero(matching.classes >= 0)
         self.bias[classes] = old.bias[matching.classes[classes]]
 
@@ -106,9 +110,9 @@ class HashedModel(LinearModel):
         else:
             bad, listed = self._list_each(batch, candidates, d_scores, context)
         entries = kernels.SortedCells(
-            self._buffers.uint32("sorted_cells", len(listed.cells)),
-            self._buffers.float32("sorted_gradients", len(listed.cells)),
-            self._buffers.float32("sorted_rates", len(listed.cells)),
+            self.buffers.uint32("sorted_cells", len(listed.cells)),
+            self.buffers.float32("sorted_gradients", len(listed.cells)),
+            self.buffers.float32("sorted_rates", len(listed.cells)),
         )
         tables = self.tables(context)
         return bad + kernels.hashed_apply(
@@ -125,7 +129,7 @@ class HashedModel(LinearModel):
     ) -> "tuple[int, ListedCells]":
         """List the cells that a step with shared candidates changes; update the bias."""
         tables = self.tables(context)
-        touched, number = self.touched(batch, candidates, hits)
+        touched = self.touched(batch, candidates, hits)
         count = int(candidates.counts[0])
         listed = self._listed(batch, batch.num_features * count + _entries(batch))
         bad = kernels.hashed_list_shared(
@@ -138,7 +142,7 @@ class HashedModel(LinearModel):
             batch.num_features,
             touched,
             count,
-            number,
+            len(touched.classes),
             *d_scores,
             listed,
         )
@@ -162,33 +166,25 @@ class HashedModel(LinearModel):
             batch.targets,
             candidates,
             *d_scores,
-            self._buffers.float32("gradient", *shape),
-            self._buffers.int32("places", *shape),
-            self._buffers.int32("marks", *shape),
+            self.buffers.float32("gradient", *shape),
+            self.buffers.int32("places", *shape),
+            self.buffers.int32("marks", *shape),
             listed,
         )
         return bad, listed
 
     def _listed(self, batch: "Batch", size: int) -> "ListedCells":
         return kernels.ListedCells(
-            self._buffers.uint32("cells", size),
-            self._buffers.float32("gradients", size),
-            self._buffers.int64("starts", batch.num_features),
-            self._buffers.int64("stops", batch.num_features),
-            self._buffers.float32("rates", batch.num_features),
+            self.buffers.uint32("cells", size),
+            self.buffers.float32("gradients", size),
+            self.buffers.int64("starts", batch.num_features),
+            self.buffers.int64("stops", batch.num_features),
+            self.buffers.float32("rates", batch.num_features),
         )
 
     def forward(self, batch: "Batch", context: StepContext) -> ForwardPass:
         """Score all classes for an exact step."""
-        num_blocks = -(-self.num_classes // kernels.BLOCK)
-        result = ForwardPass(
-            self._buffers.float32("target_scores", batch.size),
-            self._buffers.float32("exponentials", batch.size, self.num_classes),
-            kernels.Partials(
-                self._buffers.float32("highest", num_blocks, batch.size),
-                self._buffers.float64("total", num_blocks, batch.size),
-            ),
-        )
+        result = self.forward_pass(batch.size)
         kernels.hashed_forward(
             self.table(),
             self.bias,
@@ -214,7 +210,7 @@ class HashedModel(LinearModel):
             forward.exponentials, batch.targets, batch.weights, log_partitions, forward.partials
         )
         tables = self.tables(context)
-        rates = self._buffers.float32("rates", batch.num_features + 1)
+        rates = self.buffers.float32("rates", batch.num_features + 1)
         kernels.dense_row_rates(
             tables.rule,
             tables.bias_rule,
@@ -232,7 +228,7 @@ class HashedModel(LinearModel):
 
         With ``averaged=False`` they are those of the live weights, which steps work on.
         """
-        scores = self._buffers.float32("all_scores", batch.size, self.num_classes)
+        scores = self.buffers.float32("all_scores", batch.size, self.num_classes)
         kernels.hashed_score_all(
             self.table(),
             self.bias,
@@ -250,8 +246,8 @@ class HashedModel(LinearModel):
         num_parts = -(-self.num_classes // kernels.PART)
         # As many runs as classes, if no two neighbours were neighbours in the first model.
         runs = kernels.ClassRuns(
-            self._buffers.int32("run_classes", self.num_classes + 1),
-            self._buffers.int32("run_of_part", num_parts + 1),
+            self.buffers.int32("run_classes", self.num_classes + 1),
+            self.buffers.int32("run_of_part", num_parts + 1),
         )
         kernels.class_runs(self.class_keys, kernels.PART, runs)
         return runs
@@ -261,7 +257,11 @@ class HashedModel(LinearModel):
         return described(collisions(self, dataset))
 
     def _keys(self) -> dict[str, NDArray[np.int64]]:
-        return {"feature_keys": self.feature_keys, "class_keys": self.class_keys}
+        return {
+            "feature_keys": self.feature_keys,
+            "class_keys": self.class_keys,
+            "next_keys": self.next_keys,
+        }
 
     def tensors(self) -> dict[str, dict[str, Tensor]]:
         """Return what a checkpoint keeps, by part: ``model`` and ``optimizer``.
@@ -289,9 +289,10 @@ def _bits(table: NDArray[Any]) -> int:
 
 
 def _take_keys(
-    mine: NDArray[np.int64], old: NDArray[np.int64], matching: NDArray[np.int64]
+    mine: NDArray[np.int64], old: NDArray[np.int64], matching: NDArray[np.int64], unused: Any
 ) -> None:
-    """Set the keys that matched ones had, and numbers above all of those for the others."""
+    """Set the keys that matched ones had, and for the others those from ``unused[0]`` on."""
     new = matching < 0
     mine[~new] = old[matching[~new]]
-    mine[new] = old.max(initial=-1) + 1 + np.arange(np.count_nonzero(new))
+    mine[new] = unused[0] + np.arange(np.count_nonzero(new))
+    unused[0] += np.count_nonzero(new)

@@ -7,16 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sstrain import kernels
-from sstrain.buffers import Buffers
-from sstrain.models.averaging import Tensor
-from sstrain.models.base import Description, Model, Scores, StepContext, StepShape
+from sstrain.models.base import Model, Scores, StepContext, StepShape
 from sstrain.models.parameters import Parameter, Parameters, item_bytes
+from sstrain.models.parametric import Parametric
 
 if TYPE_CHECKING:
     from sstrain.data.batches import Batch
-    from sstrain.data.dataset import Dataset
     from sstrain.data.vocabulary import Vocabulary
-    from sstrain.kernels import Candidates, Touched
+    from sstrain.kernels import Candidates
     from sstrain.optim.base import Optimizer
 
 __all__ = ["LinearModel", "OwnedRows", "Tables", "linear_memory", "linear_step_bytes"]
@@ -56,7 +54,7 @@ class Tables(NamedTuple):
     bias_average: Any
 
 
-class LinearModel:
+class LinearModel(Parametric):
     """Weights and bias with their optimiser state, and what every layout of them does.
 
     Parameters
@@ -70,21 +68,14 @@ class LinearModel:
     def __init__(
         self, section: Model, weight: Parameter, num_classes: int, optimizer: "Optimizer"
     ) -> None:
+        bias = Parameter((num_classes,), 1, optimizer)
+        super().__init__(Parameters(weight=weight, bias=bias))
         self.section = section
-        self.num_classes = num_classes
-        self.parameters = Parameters(weight=weight, bias=Parameter((num_classes,), 1, optimizer))
-        self._place_of_class = np.full(num_classes, -1, np.int32)
-        self._buffers = Buffers()
 
     @property
     def weight(self) -> NDArray[Any]:
         """The table of weights."""
         return self.parameters["weight"].values
-
-    @property
-    def bias(self) -> NDArray[np.float32]:
-        """The bias, float32 [V]."""
-        return self.parameters["bias"].values
 
     @abstractmethod
     def table(self, key: int = 0) -> Any:
@@ -94,10 +85,6 @@ class LinearModel:
         """Set the bias; all weights are 0 before the first step."""
         if self.section.bias_init == "log_prior":
             self.bias[:] = vocabulary.log_prior()
-
-    def describe(self, dataset: "Dataset") -> Description | None:
-        """Return nothing: every weight has its place."""
-        return None
 
     def weights(
         self, features: NDArray[np.int64], classes: NDArray[np.int64]
@@ -117,11 +104,11 @@ class LinearModel:
         """Score targets and candidates; ``hits`` are the targets' places among them, or -1."""
         num_samples = candidates.classes.shape[1]
         scores = Scores(
-            self._buffers.float32("target_scores", batch.size),
-            self._buffers.float32("scores", batch.size, num_samples),
+            self.buffers.float32("target_scores", batch.size),
+            self.buffers.float32("scores", batch.size, num_samples),
         )
         if len(candidates.counts) == 1:
-            block = self._buffers.float32("block", batch.num_features, num_samples)
+            block = self.buffers.float32("block", batch.num_features, num_samples)
             kernels.linear_score_shared(
                 self.table(),
                 self.bias,
@@ -138,40 +125,6 @@ class LinearModel:
                 self.table(), self.bias, batch.arrays, batch.targets, candidates, *scores
             )
         return scores
-
-    def touched(
-        self, batch: "Batch", candidates: "Candidates", hits: NDArray[np.int32]
-    ) -> "tuple[Touched, int]":
-        """Return the classes that a step with shared candidates changes, and their number."""
-        touched = kernels.Touched(
-            self._buffers.int32("touched", int(candidates.counts[0]) + batch.size),
-            self._buffers.int32("target_places", batch.size),
-        )
-        number = kernels.touched_classes(
-            candidates, batch.targets, hits, self._place_of_class, touched
-        )
-        return touched, number
-
-    def sweep(self, factor: float, key: int) -> int:
-        """Multiply all weights but the bias by the pending decay; return the bad parts."""
-        return self.parameters.sweep(factor, key)
-
-    def count_averaged_step(self) -> None:
-        """Begin a step that the average takes in."""
-        self.parameters.count_averaged_step()
-
-    @property
-    def averaged_steps(self) -> int:
-        """The number of steps that the average has taken in."""
-        return self.parameters.averaged_steps
-
-    def tensors(self) -> dict[str, dict[str, Tensor]]:
-        """Return what a checkpoint keeps, by part: ``model`` and ``optimizer``."""
-        return self.parameters.tensors()
-
-    def live_arrays(self, averaged_steps: int) -> dict[str, dict[str, NDArray[Any]]]:
-        """Return the arrays that a checkpoint is read into, by part and by the names it uses."""
-        return self.parameters.live_arrays(averaged_steps)
 
     def tables(self, context: StepContext) -> Tables:
         """Return what update kernels take for one step."""
@@ -200,14 +153,14 @@ class OwnedRows(LinearModel):
         """Apply a score gradient of targets and candidates; return the number of bad rows."""
         tables = self.tables(context)
         if len(candidates.counts) == 1:
-            touched, number = self.touched(batch, candidates, hits)
+            touched = self.touched(batch, candidates, hits)
             return kernels.linear_update_shared(
                 *tables,
                 batch.arrays,
                 batch.num_features,
                 touched,
                 int(candidates.counts[0]),
-                number,
+                len(touched.classes),
                 *d_scores,
             )
         shape = (kernels.TILES, self.num_classes)
@@ -218,7 +171,7 @@ class OwnedRows(LinearModel):
             batch.targets,
             candidates,
             *d_scores,
-            self._buffers.float32("gradient", *shape),
-            self._buffers.int32("places", *shape),
-            self._buffers.int32("marks", *shape),
+            self.buffers.float32("gradient", *shape),
+            self.buffers.int32("places", *shape),
+            self.buffers.int32("marks", *shape),
         )

@@ -63,7 +63,7 @@ class LowRank(Model):
         """
         if self.rank > min(num_features, num_classes):
             raise UserError(
-                f"model.rank is larger than the data have features or classes; got {self.rank}; "
+                f"model.rank: larger than the data have features or classes; got {self.rank}; "
                 f"with {num_features:,} features and {num_classes:,} classes at most "
                 f"{min(num_features, num_classes)} is allowed"
             )
@@ -106,15 +106,7 @@ class LowRankModel(SampledFactors):
         """Score all classes for an exact step; its exponentials are [V, B]."""
         sides, buffers = self.sides(context), self.buffers
         pooled = self.pool("step_pooled", batch, sides)
-        num_blocks = -(-self.num_classes // kernels.BLOCK)
-        result = ForwardPass(
-            buffers.float32("target_scores", batch.size),
-            buffers.float32("exponentials", self.num_classes, batch.size),
-            kernels.Partials(
-                buffers.float32("highest", num_blocks, batch.size),
-                buffers.float64("total", num_blocks, batch.size),
-            ),
-        )
+        result = self.forward_pass(batch.size, by_class=True)
         kernels.low_rank_forward(
             sides.classes,
             self.bias,

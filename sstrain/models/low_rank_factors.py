@@ -1,21 +1,20 @@
 """The two tables of factors of a low-rank model, and what a model does with them but its steps."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sstrain import kernels
-from sstrain.buffers import Buffers
 from sstrain.errors import UserError
-from sstrain.models.averaging import Tensor
+from sstrain.models.averaging import AveragedTensor
 from sstrain.models.base import Matching, StepContext
 from sstrain.models.parameters import Parameter, Parameters
+from sstrain.models.parametric import Parametric
 from sstrain.optim.base import Optimizer
 
 if TYPE_CHECKING:
     from sstrain.data.batches import Batch
-    from sstrain.data.dataset import Dataset
     from sstrain.data.vocabulary import Vocabulary
     from sstrain.kernels import DenseTable, Pooling
     from sstrain.models.low_rank import LowRank
@@ -24,6 +23,8 @@ __all__ = ["Factors", "Sides"]
 
 #: The purpose of the random streams that fill the factors.
 _FILL = 6
+#: Rows that are copied at a time.
+_ROWS = 1 << 12
 #: Tells apart, in the key of a step's rounding, what stands at the same place in both tables.
 _CLASS_SIDE = 0x9E3779B97F4A7C15
 
@@ -36,7 +37,7 @@ class Sides(NamedTuple):
     pooling: "Pooling"
 
 
-class Factors:
+class Factors(Parametric):
     """The factors and the bias with their optimiser state.
 
     Attributes
@@ -49,21 +50,15 @@ class Factors:
         self, section: "LowRank", num_features: int, num_classes: int, optimizer: Optimizer
     ) -> None:
         kernels.blas_on_one_thread()
-        self.section = section
-        self.num_classes = num_classes
         rank, dtype = section.rank, section.dtype
-        self.parameters = Parameters(
-            feature_factors=Parameter((num_features, rank), num_features, optimizer, dtype),
-            class_factors=Parameter((num_classes, rank), num_classes, optimizer, dtype),
-            bias=Parameter((num_classes,), 1, optimizer),
+        super().__init__(
+            Parameters(
+                feature_factors=Parameter((num_features, rank), num_features, optimizer, dtype),
+                class_factors=Parameter((num_classes, rank), num_classes, optimizer, dtype),
+                bias=Parameter((num_classes,), 1, optimizer),
+            )
         )
-        self.place_of_class = np.full(num_classes, -1, np.int32)
-        self.buffers = Buffers()
-
-    @property
-    def bias(self) -> NDArray[np.float32]:
-        """The bias, float32 [V]."""
-        return self.parameters["bias"].values
+        self.section = section
 
     def sides(self, context: StepContext | None = None) -> Sides:
         """Return what kernels take: of a training step, or outside of any."""
@@ -93,23 +88,25 @@ class Factors:
         Raises
         ------
         UserError
-            If its rank is another.
+            If its rank or its pooling is another.
         """
-        if old.section.rank != self.section.rank:
-            raise UserError(
-                f"model.from names a run of another rank; got rank {old.section.rank} there and "
-                f"{self.section.rank} here; give this run `rank: {old.section.rank}`"
-            )
+        for key in ("rank", "pooling"):
+            mine, theirs = getattr(self.section, key), getattr(old.section, key)
+            if mine != theirs:
+                raise UserError(
+                    f"model.{key}: is another than that of the run in model.from; got {mine}; "
+                    f"expected {theirs}"
+                )
         for name, places in (
             ("feature_factors", matching.features),
             ("class_factors", matching.classes),
             ("bias", matching.classes),
         ):
-            found = np.flatnonzero(places >= 0)
-            self.parameters[name].tensor[found] = old.parameters[name].tensor[places[found]]
-
-    def describe(self, dataset: "Dataset") -> None:
-        """Return nothing: every vector has its place."""
+            mine, theirs = self.parameters[name].tensor, old.parameters[name].tensor
+            # A few rows at a time: no copy of the table.
+            for start in range(0, len(places), _ROWS):
+                found = start + np.flatnonzero(places[start : start + _ROWS] >= 0)
+                mine[found] = theirs[places[found]]
 
     def weights(
         self, features: NDArray[np.int64], classes: NDArray[np.int64]
@@ -125,10 +122,10 @@ class Factors:
         found = []
         for name in ("class_factors", "bias"):
             one = self.parameters[name]
-            values = one.as_float32()
-            if one.average is not None and one.average.steps:
-                values = values - one.average.u / np.float32(one.average.steps)
-            found.append(values)
+            if one.average is None or not one.average.steps:
+                found.append(one.as_float32())
+            else:
+                found.append(AveragedTensor(one.tensor, one.average).whole().astype(np.float32))
         return found[0], found[1]
 
     def pooled(self, batch: "Batch", averaged: bool = True) -> NDArray[np.float32]:
@@ -182,24 +179,3 @@ class Factors:
             scores,
         )
         return scores
-
-    def sweep(self, factor: float, key: int) -> int:
-        """Multiply all weights but the bias by the pending decay; return the bad parts."""
-        return self.parameters.sweep(factor, key)
-
-    def count_averaged_step(self) -> None:
-        """Begin a step that the average takes in."""
-        self.parameters.count_averaged_step()
-
-    @property
-    def averaged_steps(self) -> int:
-        """The number of steps that the average has taken in."""
-        return self.parameters.averaged_steps
-
-    def tensors(self) -> dict[str, dict[str, Tensor]]:
-        """Return what a checkpoint keeps, by part: ``model`` and ``optimizer``."""
-        return self.parameters.tensors()
-
-    def live_arrays(self, averaged_steps: int) -> dict[str, dict[str, NDArray[Any]]]:
-        """Return the arrays that a checkpoint is read into, by part and by the names it uses."""
-        return self.parameters.live_arrays(averaged_steps)

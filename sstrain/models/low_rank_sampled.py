@@ -11,7 +11,7 @@ from sstrain.models.low_rank_factors import Factors, Sides
 
 if TYPE_CHECKING:
     from sstrain.data.batches import Batch
-    from sstrain.kernels import Candidates, ClassColumns, Touched
+    from sstrain.kernels import Candidates, ClassColumns
 
 __all__ = ["SampledFactors"]
 
@@ -28,19 +28,6 @@ class _Gradient(NamedTuple):
 
 class SampledFactors(Factors):
     """Factors that are trained by matrix products, or by gathers where examples share nothing."""
-
-    def _touched(
-        self, batch: "Batch", candidates: "Candidates", hits: NDArray[np.int32]
-    ) -> "Touched":
-        """Return the classes that a step with shared candidates changes."""
-        touched = kernels.Touched(
-            self.buffers.int32("touched", int(candidates.counts[0]) + batch.size),
-            self.buffers.int32("target_places", batch.size),
-        )
-        number = kernels.touched_classes(
-            candidates, batch.targets, hits, self.place_of_class, touched
-        )
-        return touched._replace(classes=touched.classes[:number])
 
     def score(
         self,
@@ -62,7 +49,7 @@ class SampledFactors(Factors):
             self.buffers.float32("scores", batch.size, width),
         )
         if shared:
-            touched = self._touched(batch, candidates, hits)
+            touched = self.touched(batch, candidates, hits)
             rows = self.buffers.float32("rows", len(touched.classes), self.section.rank)
             kernels.low_rank_gather(sides.classes, touched.classes, rows)
             kernels.low_rank_score_shared(pooled, rows, self.bias, touched, *scores)
@@ -98,7 +85,7 @@ class SampledFactors(Factors):
         sides: Sides,
     ) -> _Gradient:
         buffers, rank = self.buffers, self.section.rank
-        touched = self._touched(batch, candidates, hits)
+        touched = self.touched(batch, candidates, hits)
         shape = (kernels.low_rank_tiles(batch.size), d_scores.candidates.shape[1])
         gradient = _Gradient(
             touched.classes,

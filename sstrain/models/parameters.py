@@ -87,7 +87,8 @@ class Parameter:
 
     def kernel_average(self, averaged: bool = True) -> Any:
         """Return the average as kernels take it; ``averaged=False``: none."""
-        return kernel_average(self.average if averaged else None)
+        half = self.values.dtype != np.float32
+        return kernel_average(self.average if averaged else None, half)
 
 
 def _aligned_zeros(array: NDArray[Any]) -> NDArray[Any]:
@@ -103,8 +104,9 @@ class Parameters(dict[str, Parameter]):
     def sweep(self, factor: float, key: int) -> int:
         """Multiply all weights but the bias by the pending decay; return the bad parts."""
         return sum(
-            kernels.sweep(one.flat, one.kernel_average(), np.float32(factor), key)
-            for name, one in self.items()
+            # Cells at the same place in two tables are not rounded alike.
+            kernels.sweep(one.flat, one.kernel_average(), np.float32(factor), key ^ place)
+            for place, (name, one) in enumerate(self.items())
             if name != "bias"
         )
 

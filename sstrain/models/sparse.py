@@ -141,15 +141,7 @@ class SparseModel(OwnedRows):
 
     def forward(self, batch: "Batch", context: StepContext) -> ForwardPass:
         """Score all classes for an exact step."""
-        num_blocks = -(-self.num_classes // kernels.BLOCK)
-        result = ForwardPass(
-            self._buffers.float32("target_scores", batch.size),
-            self._buffers.float32("exponentials", batch.size, self.num_classes),
-            kernels.Partials(
-                self._buffers.float32("highest", num_blocks, batch.size),
-                self._buffers.float64("total", num_blocks, batch.size),
-            ),
-        )
+        result = self.forward_pass(batch.size)
         kernels.sparse_forward(
             self.table(),
             self.bias,
@@ -172,7 +164,7 @@ class SparseModel(OwnedRows):
         kernels.dense_probabilities_to_gradients(
             forward.exponentials, batch.targets, batch.weights, log_partitions, forward.partials
         )
-        gradients = self._buffers.float32("gradients", kernels.TILES, self.num_classes)
+        gradients = self.buffers.float32("gradients", kernels.TILES, self.num_classes)
         return kernels.sparse_update_all(
             *self.tables(context), batch.arrays, batch.num_features, forward.exponentials, gradients
         )
@@ -182,7 +174,7 @@ class SparseModel(OwnedRows):
 
         With ``averaged=False`` they are those of the live weights, which steps work on.
         """
-        scores = self._buffers.float32("all_scores", batch.size, self.num_classes)
+        scores = self.buffers.float32("all_scores", batch.size, self.num_classes)
         kernels.sparse_score_all(
             self.table(),
             self.bias,

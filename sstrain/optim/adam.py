@@ -11,6 +11,9 @@ from sstrain.optim.base import Arrays, Optimizer, Shape
 if TYPE_CHECKING:
     from sstrain.kernels import AdamState
 
+#: Float32 numbers closer to 1 have few digits left for what they differ by.
+_MOST = 0.999999
+
 
 class Adam(Optimizer):
     """``m <- b1 m + (1 - b1) g; v <- b2 v + (1 - b2) g^2; w <- w - rate_t m / (sqrt(v) + e)``.
@@ -21,9 +24,9 @@ class Adam(Optimizer):
     """
 
     type: Literal["adam"] = "adam"
-    beta1: float = Field(0.9, ge=0, lt=1)
-    beta2: float = Field(0.999, ge=0, lt=1)
-    epsilon: float = Field(1e-8, gt=0)
+    beta1: float = Field(0.9, ge=0, le=_MOST)
+    beta2: float = Field(0.999, ge=0, le=_MOST)
+    epsilon: float = Field(1e-8, ge=1e-30)
 
     def allocate(self, rows: int, shape: Shape) -> Arrays:
         """Return both moments, of the table's shape, and each row's steps, float32 [rows]."""

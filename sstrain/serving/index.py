@@ -20,7 +20,7 @@ from sstrain.errors import FailureError, UserError
 from sstrain.progress import bar
 from sstrain.serving import hnsw
 from sstrain.serving.hnsw import Index
-from sstrain.serving.recall import Recall, measure
+from sstrain.serving.recall import Recall, held_out, measure
 from sstrain.training.checkpoints import Checkpoints
 from sstrain.training.forecast import GIB
 from sstrain.training.format import FORMAT_VERSION, check_format_version
@@ -134,11 +134,12 @@ def index_model(
     model = factored(run, saved)
     vectors, bias = model.class_vectors()
     _check_memory(*vectors.shape)
+    examples = held_out(saved, report, use_cache)  # before what takes long
     model_sha256, started = _model_sha256(run, saved.step), time.perf_counter()
     with bar(len(vectors), "indexing", "class") as advance:
         index = hnsw.build(vectors, bias, advance)
     seconds = time.perf_counter() - started
-    recall = measure(index, saved, model.pooled, num_examples, report, use_cache)
+    recall = measure(index, saved, model.pooled, examples, num_examples)
     record = {
         "format_version": FORMAT_VERSION,
         "step": saved.step,
@@ -171,7 +172,10 @@ def load_index(run: Path, saved: SavedModel) -> Index:
     vectors, bias = factored(run, saved).class_vectors()
     if not folder.is_dir():
         raise UserError(f"{run}: has no approximate index; build it: {again}")
-    record = read_json(folder / _RECORD)
+    try:
+        record = read_json(folder / _RECORD)
+    except UserError as error:
+        raise UserError(f"{error}; build it again: {again}") from None
     check_format_version(folder / _RECORD, record)
     expected, found = _model_sha256(run, saved.step), str(record.get("model_sha256"))
     if found != expected:
@@ -181,6 +185,7 @@ def load_index(run: Path, saved: SavedModel) -> Index:
             f"build it again: {again}"
         )
     hnsw.load_faiss()
+    _check_memory(*vectors.shape)
     if _sha256(folder / _GRAPH) != record.get("graph_sha256"):
         raise UserError(f"{folder / _GRAPH}: damaged or missing; build it again: {again}")
     return hnsw.read(folder / _GRAPH, vectors, bias)

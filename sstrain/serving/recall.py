@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sstrain.data.dataset import Dataset
     from sstrain.serving.hnsw import Index
 
-__all__ = ["Recall", "measure", "recall_at"]
+__all__ = ["Recall", "held_out", "measure", "recall_at"]
 
 _KS = (1, 5, 10, 20)
 #: The first of these that a run has gives the examples.
@@ -74,9 +74,8 @@ def measure(
     index: "Index",
     saved: SavedModel,
     pooled: "Callable[[Batch], NDArray[np.float32]]",
+    examples: "tuple[str, Dataset]",
     num_examples: int,
-    report: Callable[[str], None],
-    use_cache: bool = True,
 ) -> Recall:
     """Compare an index with the scores of all classes.
 
@@ -86,20 +85,12 @@ def measure(
     saved : SavedModel
     pooled : callable
         Gives the queries of a batch, float32 of shape [B, r].
+    examples : (str, Dataset)
+        What `held_out` returned.
     num_examples : int
-        How many examples of the run's test split, else of its validation split, else of its
-        training rows, evenly spaced; all of them if there are fewer.
-    report : callable
-        Takes lines for a person to read.
-    use_cache : bool
-        Whether the run's cache of data is used.
-
-    Raises
-    ------
-    UserError
-        If the run's data cannot be read, or are no longer those it was trained on.
+        How many of them, evenly spaced; all of them if there are fewer.
     """
-    name, dataset = _held_out(saved, report, use_cache)
+    name, dataset = examples
     count = min(num_examples, dataset.num_examples)
     ids = np.arange(count) * dataset.num_examples // count
     ks = [k for k in _KS if k <= index.num_classes] or [1]
@@ -151,9 +142,24 @@ def recall_at(
     return np.array([(found_scores[:, :k] >= best_scores[:, k - 1 : k]).mean(axis=1) for k in ks])
 
 
-def _held_out(
+def held_out(
     saved: SavedModel, report: Callable[[str], None], use_cache: bool
 ) -> "tuple[str, Dataset]":
+    """Return a run's test split, else its validation split, else its training rows, by name.
+
+    Parameters
+    ----------
+    saved : SavedModel
+    report : callable
+        Takes lines for a person to read.
+    use_cache : bool
+        Whether the run's cache of data is used.
+
+    Raises
+    ------
+    UserError
+        If the run's data cannot be read, or are no longer those it was trained on.
+    """
     splits = load(saved.config.data, report, use_cache)
     if any(getattr(splits.vocabulary, name) != getattr(saved.vocabulary, name) for name in _NAMES):
         raise UserError(

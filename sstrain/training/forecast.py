@@ -137,8 +137,9 @@ def _ways_out(config: "Config", parts: dict[str, int], fitting: Sequence[str]) -
         ways.append("raise data.train.min_feature_count")
         if "min_count" in type(config.data.train).model_fields:
             ways.append("raise data.train.min_count")
-    if config.optimizer.type == "adagrad":
-        ways.append("optimizer.type rowwise_adagrad (half the memory)")
+    if config.optimizer.type in ("adagrad", "adam"):
+        share = "half" if config.optimizer.type == "adagrad" else "a third of"
+        ways.append(f"optimizer.type rowwise_adagrad ({share} the memory)")
     if config.optimizer.average_from is not None:
         ways.append("no optimizer.average_from")
     if config.model.dtype == "float32":

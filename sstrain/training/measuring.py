@@ -57,27 +57,32 @@ def measure(
     result: dict[str, Any] = {}
     untold: dict[str, str] = {}
     for kind, variant in _gradients(config):
-        parts = still_needed(forecast_memory(variant, splits.vocabulary, splits.datasets()))
-        if (needed := sum(parts.values())) > free:
+        held = 0 if source is None else source.bytes
+        forecast = forecast_memory(variant, splits.vocabulary, splits.datasets(), held)
+        if (needed := sum(still_needed(forecast).values())) > free:
             untold[kind] = f"needs {needed / GIB:.2f} GiB of memory; {free / GIB:.2f} GiB are free"
             continue
-        start = None if source is None else source.load(splits.vocabulary, report)
-        engine = Engine(variant, splits.train, splits.vocabulary, start=start)
-        del start  # freed before the first step
         try:
-            speed = _examples_per_second(engine)
+            start = None if source is None else source.load(splits.vocabulary, report)
+            engine = [Engine(variant, splits.train, splits.vocabulary, start=start)]
+            del start  # freed before the first step
+            result |= _figures(kind, engine.pop(), splits, of_the_run=variant is config)
         except FailureError as error:
             untold[kind] = str(error)
-            continue
-        epoch = splits.train.num_examples / speed
-        result[f"{kind}_epoch_seconds"] = epoch
-        if variant is config:
-            if told := engine.model.describe(splits.train):
-                result |= {told.key: told.figures, "note": told.text}
-            result |= {"examples_per_second": speed, "epoch_seconds": epoch}
-            result |= _run(engine, splits, epoch)
-        del engine  # before the next one is made
     return result | ({"untold": untold} if untold else {})
+
+
+def _figures(kind: str, engine: Engine, splits: "Splits", of_the_run: bool) -> dict[str, Any]:
+    """Return what one kind of gradient takes; held here alone, the engine is freed at the end."""
+    speed = _examples_per_second(engine)
+    epoch = splits.train.num_examples / speed
+    result: dict[str, Any] = {f"{kind}_epoch_seconds": epoch}
+    if of_the_run:
+        if told := engine.model.describe(splits.train):
+            result |= {told.key: told.figures, "note": told.text}
+        result |= {"examples_per_second": speed, "epoch_seconds": epoch}
+        result |= _run(engine, splits, epoch)
+    return result
 
 
 def _gradients(config: "Config") -> "Iterator[tuple[str, Config]]":

@@ -87,7 +87,7 @@ def test_lines_begin_at_cache_lines_and_memory_is_as_told(rule: str, dtype: str)
     tables: list[Any] = [weight.values, weight.average.u, *weight.state.values()]
     tables = [table for table in tables if table.size == 1 << 10]
     assert all(table.ctypes.data % 64 == 0 for table in tables)
-    fixed: list[Any] = [model.feature_keys, model.class_keys]
+    fixed: list[Any] = [model.feature_keys, model.class_keys, model.next_keys]
     every: list[Any] = [
         weight.average.u,
         bias.average.u,
@@ -100,6 +100,7 @@ def test_lines_begin_at_cache_lines_and_memory_is_as_told(rule: str, dtype: str)
 
 def test_what_matches_keeps_its_weights_and_the_rest_has_new_keys() -> None:
     old = make_hashed()
+    assert old.next_keys.tolist() == [D, V]
     features = np.array([3, -1, 0, 19, -1])
     classes = np.array([-1, 60, 5, -1, 4, 7])
     first = HashedModel(old.section, 1 << 10, 5, 6, SGD)  # type: ignore[arg-type]
@@ -110,12 +111,14 @@ def test_what_matches_keeps_its_weights_and_the_rest_has_new_keys() -> None:
     expected = table_of_weights(old)[np.ix_(features[features >= 0], classes[classes >= 0])]
     assert np.array_equal(table_of_weights(first)[both], expected)
     assert np.array_equal(first.bias[classes >= 0], old.bias[classes[classes >= 0]])
-    # A key is never given twice, over any number of such steps.
-    second = HashedModel(old.section, 1 << 10, 7, 8, SGD)  # type: ignore[arg-type]
-    again = Matching(np.array([4, 3, 2, 1, 0, -1, -1]), np.array([-1, 0, 1, 2, 3, 4, 5, -1]))
+    # A key is never given twice, over any number of such steps, though its last owner is gone.
+    second = HashedModel(old.section, 1 << 10, 4, 5, SGD)  # type: ignore[arg-type]
+    again = Matching(np.array([3, 2, 0, -1]), np.array([-1, 1, 2, 5, -1]))
     second.take_over(first, again)
-    assert np.array_equal(second.feature_keys, [21, 19, 0, 20, 3, 22, 23])
-    assert np.array_equal(second.class_keys, [72, 70, 60, 5, 71, 4, 7, 73])
+    features, classes = (old.next_keys + 2).tolist()
+    assert np.array_equal(second.feature_keys, [19, 0, 3, features])
+    assert np.array_equal(second.class_keys, [classes, 60, 5, 7, classes + 1])
+    assert second.next_keys.tolist() == [features + 1, classes + 2]
 
 
 @pytest.mark.parametrize(

@@ -201,7 +201,7 @@ def test_vectors_start_small_and_random_and_the_bias_at_the_prior() -> None:
 @pytest.mark.parametrize(("num_features", "num_classes"), [(10, 50), (50, 10)])
 def test_a_rank_above_the_data_is_refused(num_features: int, num_classes: int) -> None:
     LowRank(rank=10).check(num_features, num_classes)
-    with pytest.raises(UserError, match=r"^model\.rank .* got 11; .* at most 10 is allowed$"):
+    with pytest.raises(UserError, match=r"^model\.rank: .* got 11; .* at most 10 is allowed$"):
         LowRank(rank=11).check(num_features, num_classes)
 
 
@@ -213,11 +213,14 @@ def test_settings_out_of_range_are_refused(keys: dict[str, Any]) -> None:
         LowRank.model_validate(keys)
 
 
-def test_a_model_of_another_rank_is_not_taken_over() -> None:
-    matching = Matching(np.arange(D), np.arange(V))
-    old = LowRank(rank=3).allocate(D, V, Sgd())
-    with pytest.raises(UserError, match=r"another rank; got rank 3 there and 19 here; .*`rank: 3`"):
-        make(PLAIN).take_over(old, matching)
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [({"rank": 3}, "rank: .*; got 19; expected 3"), ({"pooling": "mean"}, "pooling: .*; got sum")],
+)
+def test_a_model_of_another_kind_is_not_taken_over(keys: dict[str, Any], message: str) -> None:
+    old = LowRank.model_validate({"rank": R, **keys}).allocate(D, V, Sgd())
+    with pytest.raises(UserError, match=f"^model.{message}"):
+        make(PLAIN).take_over(old, Matching(np.arange(D), np.arange(V)))
 
 
 def test_vectors_are_taken_over_by_name() -> None:

@@ -1,6 +1,5 @@
 """What every layout must do in a step: scores, gradients, update rules, bad numbers."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,6 @@ from layout_cases import (
     CASES,
     OBJECTIVES,
     SETTINGS,
-    B,
     Case,
     NextStep,
     Problem,
@@ -19,18 +17,19 @@ from layout_cases import (
     load,
     parameters,
     reference_scores,
+    with_rows,
+    without_empty_rows,
 )
 from numpy.typing import NDArray
 from reference.softmax import log_partition
 from small import make_dataset, whole_batch
 
-from sstrain.data.dataset import Dataset
 from sstrain.models import MODELS
 from sstrain.models.base import Layout, Scores
 
 Floats = NDArray[np.float64]
 PROBLEM = default_problem()
-#: Half a unit in the last place of bfloat16, and what is left after rounding up or down at random.
+#: The distance of neighbours in bfloat16, relative to them; a number is rounded to either.
 HALF = 2.0**-7
 
 each_case = pytest.mark.parametrize("case", CASES, ids=str)
@@ -113,24 +112,9 @@ def edge(name: str) -> Problem:
         return Problem(make_dataset(20, 2, 12, seed=5, weighted=True), num_classes=2)
     dataset = PROBLEM.dataset
     if name == "empty rows":
-        return PROBLEM._replace(dataset=with_rows(dataset, lambda row, ids: ids[:0]))
+        return PROBLEM._replace(dataset=with_rows(dataset, lambda ids: ids[:0]))
     assert name == "a feature twice"
-    return PROBLEM._replace(dataset=with_rows(dataset, lambda row, ids: np.tile(ids, 2)))
-
-
-def with_rows(dataset: Dataset, change: Any) -> Dataset:
-    """Return a data set whose rows' entries are others of the same rows."""
-    entries = [
-        change(row, np.arange(dataset.indptr[row], dataset.indptr[row + 1]))
-        for row in range(dataset.num_examples)
-    ]
-    places = np.concatenate(entries).astype(int)
-    return replace(
-        dataset,
-        indptr=np.cumsum([0, *map(len, entries)]).astype(np.int64),
-        indices=dataset.indices[places],
-        values=dataset.values[places],
-    )
+    return PROBLEM._replace(dataset=with_rows(dataset, lambda ids: np.tile(ids, 2)))
 
 
 @one_of_each_kind
@@ -159,8 +143,7 @@ def test_weights_that_are_not_finite_are_counted(
     case: Case, objective: str, bad: float, rule: str
 ) -> None:
     # No row is empty: the bias alone would be bad.
-    dataset = with_rows(PROBLEM.dataset, lambda row, ids: ids if len(ids) else np.array([0]))
-    problem = PROBLEM._replace(dataset=dataset)
+    problem = PROBLEM._replace(dataset=without_empty_rows(PROBLEM.dataset))
     engine = problem.engine(case, **OBJECTIVES[objective], optimizer={"type": rule})
     model: Layout = engine.model
     step = NextStep(engine)
@@ -203,7 +186,3 @@ def test_dropout_is_of_the_key_and_leaves_the_mean_as_it_is(case: Case) -> None:
     expected = expected[:, step.candidates.classes[0, :drawn]]
     errors = 5 * many.std(axis=0) / np.sqrt(len(many)) + 1e-6
     assert (np.abs(many.mean(axis=0) - expected) < errors).all()
-
-
-def test_batches_of_the_problem_are_full() -> None:
-    assert PROBLEM.dataset.num_examples > 2 * B
