@@ -71,7 +71,12 @@ averaged.register(Averaged, _mean)
 
 
 def _half_mean(average: HalfAveraged, weight: np.float32, cell: int) -> np.float32:
-    return nearest_half(np.float32(weight - average.u[cell] * average.inverse_steps))
+    """Return the average as it is saved: a last bit more would round to another number.
+
+    In float64 the product is exact, so that it does not matter whether the compiler fuses it.
+    """
+    change = np.float64(average.u[cell]) * np.float64(average.inverse_steps)
+    return nearest_half(np.float32(np.float64(weight) - change))
 
 
 averaged.register(HalfAveraged, _half_mean)

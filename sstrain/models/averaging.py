@@ -47,8 +47,13 @@ class AveragedTensor:
         rows = max(1, _BLOCK_BYTES // max(self._weight[:1].nbytes, 1))
         for start in range(0, len(self._weight), rows):
             part = slice(start, start + rows)
-            mean = self._weight[part].astype(np.float32) - self._average.u[part] * inverse
-            yield mean.astype(self.dtype, copy=False)
+            weight, u = self._weight[part], self._average.u[part]
+            if self.dtype == np.float32:
+                yield weight - u * inverse
+                continue
+            # As kernels compute it, that what is saved is what was evaluated.
+            mean = weight.astype(np.float64) - u.astype(np.float64) * np.float64(inverse)
+            yield mean.astype(np.float32).astype(self.dtype)
 
     def whole(self) -> NDArray[Any]:
         """Return the averaged weights as one array."""
