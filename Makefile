@@ -6,8 +6,9 @@ RUN := runs/quickstart
 COMPARISON := runs/compare_small
 PYTEST_FLAGS ?= -n 2
 # The tests that call kernels in their own process.
-KERNEL_TESTS := tests/kernels tests/fuzz tests/data tests/diagnostics tests/evaluation tests/models tests/objectives \
-	tests/optim tests/samplers tests/training/test_engine.py
+KERNEL_TESTS := tests/kernels tests/fuzz tests/data tests/diagnostics tests/evaluation tests/objectives \
+	tests/models/test_low_rank.py tests/models/test_hashed.py tests/models/test_sparse.py tests/optim tests/samplers \
+	tests/training/test_engine.py
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: help demo test lint clean
