@@ -70,6 +70,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (UserError, FailureError) as error:
         click.echo(str(error), err=True)
         return error.exit_code
+    except MemoryError as error:
+        reason = f" ({error})" if str(error) else ""
+        click.echo(f"out of memory{reason}; `sstrain plan` tells what a run takes", err=True)
+        return FailureError.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:

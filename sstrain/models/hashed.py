@@ -64,7 +64,8 @@ class Hashed(Model):
     type: Literal["hashed"] = "hashed"
     #: The table has 2^bits weights. None: as many as ``memory`` has room for, or 2^24.
     bits: int | None = Field(None, ge=_LEAST_BITS, le=_MOST_BITS)
-    #: What the table's weights, optimizer state and average may take, in the place of ``bits``.
+    #: What the table's weights, optimizer state and average may take, in the place of ``bits``; of
+    #: room for more than 2^32 weights the rest is not used.
     memory: Size | None = None
     #: Whether the hash also gives each pair a sign, by which its weight counts.
     signed: bool = True

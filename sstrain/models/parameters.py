@@ -1,5 +1,6 @@
 """The arrays that training changes, each with its optimiser state and its average."""
 
+import math
 from typing import Any, Literal
 
 import numpy as np
@@ -74,12 +75,16 @@ class Parameter:
 
     def align(self) -> None:
         """Let the values, and what is of their shape, begin at a cache line; before any is set."""
-        self.values = _aligned_zeros(self.values)
-        for name, array in self.state.items():
-            if array.shape == self.values.shape:
-                self.state[name] = _aligned_zeros(array)
+        # Each is let go before its successor is made, or both would be there at once.
+        shape, dtype = self.values.shape, self.values.dtype
+        self.values = np.empty(0, dtype)
+        self.values = _aligned_zeros(shape, dtype)
+        for name in [name for name, array in self.state.items() if array.shape == shape]:
+            del self.state[name]
+            self.state[name] = _aligned_zeros(shape, np.dtype(np.float32))
         if self.average is not None:
-            self.average.u = _aligned_zeros(self.average.u)
+            self.average.u = np.empty(0, np.float32)
+            self.average.u = _aligned_zeros(shape, np.dtype(np.float32))
 
     def rule(self, rate: float) -> Any:
         """Return the update rule's state as kernels take it."""
@@ -91,11 +96,12 @@ class Parameter:
         return kernel_average(self.average if averaged else None, half)
 
 
-def _aligned_zeros(array: NDArray[Any]) -> NDArray[Any]:
-    """Return zeros of the array's shape and type that begin at a cache line."""
-    content = np.zeros(array.nbytes + _CACHE_LINE, np.uint8)
+def _aligned_zeros(shape: Shape, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return zeros that begin at a cache line."""
+    size = math.prod(shape) * dtype.itemsize
+    content = np.zeros(size + _CACHE_LINE, np.uint8)
     start = -content.ctypes.data % _CACHE_LINE
-    return content[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    return content[start : start + size].view(dtype).reshape(shape)
 
 
 class Parameters(dict[str, Parameter]):

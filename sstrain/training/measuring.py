@@ -69,6 +69,8 @@ def measure(
             result |= _figures(kind, engine.pop(), splits, of_the_run=variant is config)
         except FailureError as error:
             untold[kind] = str(error)
+        except MemoryError:
+            untold[kind] = "memory ran out"
     return result | ({"untold": untold} if untold else {})
 
 

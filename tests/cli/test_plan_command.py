@@ -41,3 +41,16 @@ def test_mistakes_of_the_config(svmlight_run: Path, capsys: pytest.CaptureFixtur
     out, err = capsys.readouterr()
     assert out == ""
     assert "did you mean 'num_samples'?" in err
+
+
+def test_memory_that_runs_out_all_the_same_is_one_line(
+    svmlight_run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: object) -> None:
+        raise MemoryError("Unable to allocate 1.00 GiB")
+
+    monkeypatch.setattr("sstrain.training.plan.load", full)
+    assert main(["plan", "--config", str(svmlight_run.parent / "config.yaml")]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "out of memory (Unable to allocate 1.00 GiB); `sstrain plan` tells what a run takes"
+    )

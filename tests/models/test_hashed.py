@@ -1,5 +1,6 @@
 """What is special to the hashed layout: its size, its keys, going on from another table."""
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,20 @@ def test_lines_begin_at_cache_lines_and_memory_is_as_told(rule: str, dtype: str)
     ]
     size = sum(array.nbytes for array in [*every, *fixed, weight.values, bias.values])
     assert size == sum(section.memory_bytes(D, V, optimizer).values())
+
+
+def test_no_more_is_held_on_the_way_than_in_the_end() -> None:
+    config = make_config(
+        model={"type": "hashed", "bits": 20},
+        optimizer={"type": "adam", "average_from": "0 steps"},
+    )
+    told = sum(config.model.memory_bytes(D, V, config.optimizer).values())
+    tracemalloc.start()
+    model = config.model.allocate(D, V, config.optimizer)
+    held, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert model.averaged_steps == 0
+    assert told <= held <= peak < 1.02 * told
 
 
 def test_what_matches_keeps_its_weights_and_the_rest_has_new_keys() -> None:
