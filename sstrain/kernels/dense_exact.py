@@ -81,6 +81,19 @@ def dense_score_all(
             _score_block(table, bias, average, bias_average, batch, i, start, scores[i, start:stop])
 
 
+@inline
+def to_exponentials(scores: NDArray[np.float32]) -> tuple[np.float32, np.float32]:
+    """Turn one example's scores of a block into exponentials; return the highest and their sum."""
+    highest = scores[0]
+    for k in range(len(scores)):
+        highest = max(highest, scores[k])
+    total = _ZERO
+    for k in range(len(scores)):
+        scores[k] = exp32(scores[k] - highest)
+        total += scores[k]
+    return highest, total
+
+
 @parallel_kernel
 def dense_forward(
     table: DenseTable,
@@ -108,15 +121,7 @@ def dense_forward(
             _score_block(table, bias, live, live, batch, i, start, scores)
             if start <= targets[i] < stop:
                 target_scores[i] = scores[targets[i] - start]
-            highest = scores[0]
-            for k in range(len(scores)):
-                highest = max(highest, scores[k])
-            total = _ZERO
-            for k in range(len(scores)):
-                scores[k] = exp32(scores[k] - highest)
-                total += scores[k]
-            block_highest[block, i] = highest
-            block_total[block, i] = total
+            block_highest[block, i], block_total[block, i] = to_exponentials(scores)
 
 
 @parallel_kernel

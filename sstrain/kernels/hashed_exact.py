@@ -9,8 +9,14 @@ from numpy.typing import NDArray
 from sstrain.kernels._jit import inline, parallel_kernel, signed
 from sstrain.kernels.averaging import NotAveraged, averaged
 from sstrain.kernels.batches import BatchArrays
-from sstrain.kernels.dense_exact import BLOCK, Partials, apply_block, bias_gradient, row_gradient
-from sstrain.kernels.exponential import exp32
+from sstrain.kernels.dense_exact import (
+    BLOCK,
+    Partials,
+    apply_block,
+    bias_gradient,
+    row_gradient,
+    to_exponentials,
+)
 from sstrain.kernels.hashed import (
     ClassRuns,
     HashedTable,
@@ -98,20 +104,6 @@ def hashed_score_all(
         )
 
 
-@inline
-def _exponentials(scores: NDArray[np.float32], i: int, block: int, partials: Partials) -> None:
-    """Turn one example's scores of a block into exponentials, and keep what they sum up to."""
-    highest = scores[0]
-    for k in range(len(scores)):
-        highest = max(highest, scores[k])
-    total = _ZERO
-    for k in range(len(scores)):
-        scores[k] = exp32(scores[k] - highest)
-        total += scores[k]
-    partials.highest[block, i] = highest
-    partials.total[block, i] = total
-
-
 @parallel_kernel
 def hashed_forward(
     table: HashedTable,
@@ -127,6 +119,9 @@ def hashed_forward(
     """Score all classes, and keep of each block what `dense_forward` does, in the same arrays."""
     num_classes = len(bias)
     live = NotAveraged()
+    # Taken out of the tuple: numba drops a write to an array that a parallel loop reaches
+    # through a tuple's field.
+    block_highest, block_total = partials.highest, partials.total
     for block in prange((num_classes + BLOCK - 1) // BLOCK):
         start = signed(block) * BLOCK
         stop = min(start + BLOCK, num_classes)
@@ -138,7 +133,8 @@ def hashed_forward(
         for i in range(len(targets)):
             if start <= targets[i] < stop:
                 target_scores[i] = exponentials[i, targets[i]]
-            _exponentials(exponentials[i, start:stop], i, signed(block), partials)
+            scores = exponentials[i, start:stop]
+            block_highest[block, i], block_total[block, i] = to_exponentials(scores)
 
 
 @inline

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from sstrain.kernels._jit import inline, parallel_kernel, signed
 from sstrain.kernels.averaging import NotAveraged, averaged
 from sstrain.kernels.batches import BatchArrays
-from sstrain.kernels.dense_exact import BLOCK, Partials
-from sstrain.kernels.exponential import exp32
+from sstrain.kernels.dense_exact import BLOCK, Partials, to_exponentials
 from sstrain.kernels.linear_cells import TILES, tile_bounds
 from sstrain.kernels.sparse import SparseTable
 from sstrain.kernels.storage import stored
@@ -87,15 +86,7 @@ def sparse_forward(
             target_scores[i] = exponentials[i, targets[i]]
             for block in range(len(block_highest)):
                 scores = exponentials[i, block * BLOCK : min((block + 1) * BLOCK, len(bias))]
-                highest = scores[0]
-                for k in range(len(scores)):
-                    highest = max(highest, scores[k])
-                total = _ZERO
-                for k in range(len(scores)):
-                    scores[k] = exp32(scores[k] - highest)
-                    total += scores[k]
-                block_highest[block, i] = highest
-                block_total[block, i] = total
+                block_highest[block, i], block_total[block, i] = to_exponentials(scores)
 
 
 @inline

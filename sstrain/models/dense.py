@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from sstrain import kernels
 from sstrain.models.base import ForwardPass, Matching, Model, StepContext, StepShape
-from sstrain.models.linear import OwnedRows, linear_memory, linear_step_bytes
+from sstrain.models.linear import LINEAR_RATES, OwnedRows, linear_memory, linear_step_bytes
 from sstrain.models.parameters import Parameter
 from sstrain.optim.base import Optimizer
 
@@ -22,12 +22,7 @@ class Dense(Model):
     """``z = W^T x + b`` with every weight kept."""
 
     type: Literal["dense"] = "dense"
-    default_learning_rates: ClassVar[dict[str, float]] = {
-        "sgd": 2.0,
-        "adagrad": 0.35,
-        "rowwise_adagrad": 3.0,
-        "adam": 0.003,
-    }
+    default_learning_rates: ClassVar[dict[str, float]] = LINEAR_RATES
 
     def allocate(self, num_features: int, num_classes: int, optimizer: Optimizer) -> "DenseModel":
         """Return the model with all weights 0."""
@@ -75,9 +70,8 @@ class DenseModel(OwnedRows):
             mine[row, classes] = theirs[matching.features[row], from_classes]
         self.bias[classes] = old.bias[from_classes]
 
-    def forward(self, batch: "Batch", context: StepContext) -> ForwardPass:
+    def write_exponentials(self, batch: "Batch", result: ForwardPass) -> None:
         """Score all classes for an exact step."""
-        result = self.forward_pass(batch.size)
         kernels.dense_forward(
             self.table(),
             self.bias,
@@ -87,39 +81,15 @@ class DenseModel(OwnedRows):
             result.target_scores,
             result.partials,
         )
-        return result
 
-    def update_all(
-        self,
-        batch: "Batch",
-        forward: ForwardPass,
-        log_partitions: NDArray[np.float64],
-        context: StepContext,
-    ) -> int:
-        """Apply the exact gradient; the pass's exponentials are used up."""
-        kernels.dense_probabilities_to_gradients(
-            forward.exponentials, batch.targets, batch.weights, log_partitions, forward.partials
-        )
+    def apply_all(self, batch: "Batch", d_scores: NDArray[np.float32], context: StepContext) -> int:
+        """Apply the gradient of all classes' scores, float32 [B, V]; return what has gone bad."""
         tables = self.tables(context)
-        rates = self.buffers.float32("rates", batch.num_features + 1)
-        kernels.dense_row_rates(
-            tables.rule,
-            tables.bias_rule,
-            batch.arrays,
-            batch.num_features,
-            forward.exponentials,
-            rates,
-        )
-        return kernels.dense_update_all(
-            *tables, batch.arrays, batch.num_features, forward.exponentials, rates
-        )
+        rates = self.row_rates(tables, batch, d_scores)
+        return kernels.dense_update_all(*tables, batch.arrays, batch.num_features, d_scores, rates)
 
-    def score_all(self, batch: "Batch", averaged: bool = True) -> NDArray[np.float32]:
-        """Return the scores of all classes, float32 [B, V], by the average if there is one.
-
-        With ``averaged=False`` they are those of the live weights, which steps work on.
-        """
-        scores = self.buffers.float32("all_scores", batch.size, self.num_classes)
+    def write_scores(self, batch: "Batch", averaged: bool, scores: NDArray[np.float32]) -> None:
+        """Write the scores of all classes, float32 [B, V]."""
         kernels.dense_score_all(
             self.table(),
             self.bias,
@@ -128,4 +98,3 @@ class DenseModel(OwnedRows):
             batch.arrays,
             scores,
         )
-        return scores

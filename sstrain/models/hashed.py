@@ -16,7 +16,7 @@ from sstrain import kernels
 from sstrain.errors import UserError
 from sstrain.models.base import Model, StepShape
 from sstrain.models.hashed_table import HashedModel
-from sstrain.models.linear import linear_memory, linear_step_bytes
+from sstrain.models.linear import LINEAR_RATES, linear_memory, linear_step_bytes
 from sstrain.models.parameters import item_bytes
 from sstrain.optim.base import Optimizer
 
@@ -71,12 +71,7 @@ class Hashed(Model):
     signed: bool = True
 
     grows_with_data: ClassVar[bool] = False
-    default_learning_rates: ClassVar[dict[str, float]] = {
-        "sgd": 2.0,
-        "adagrad": 0.35,
-        "rowwise_adagrad": 3.0,
-        "adam": 0.003,
-    }
+    default_learning_rates: ClassVar[dict[str, float]] = LINEAR_RATES
     sizes: ClassVar[dict[str, tuple[int, ...]]] = {
         "bits": tuple(range(_MOST_BITS, _LEAST_BITS - 1, -1))
     }

@@ -182,9 +182,8 @@ class HashedModel(LinearModel):
             self.buffers.float32("rates", batch.num_features),
         )
 
-    def forward(self, batch: "Batch", context: StepContext) -> ForwardPass:
+    def write_exponentials(self, batch: "Batch", result: ForwardPass) -> None:
         """Score all classes for an exact step."""
-        result = self.forward_pass(batch.size)
         kernels.hashed_forward(
             self.table(),
             self.bias,
@@ -196,39 +195,17 @@ class HashedModel(LinearModel):
             result.target_scores,
             result.partials,
         )
-        return result
 
-    def update_all(
-        self,
-        batch: "Batch",
-        forward: ForwardPass,
-        log_partitions: NDArray[np.float64],
-        context: StepContext,
-    ) -> int:
-        """Apply the exact gradient; the pass's exponentials are used up."""
-        kernels.dense_probabilities_to_gradients(
-            forward.exponentials, batch.targets, batch.weights, log_partitions, forward.partials
-        )
+    def apply_all(self, batch: "Batch", d_scores: NDArray[np.float32], context: StepContext) -> int:
+        """Apply the gradient of all classes' scores, float32 [B, V]; return what has gone bad."""
         tables = self.tables(context)
-        rates = self.buffers.float32("rates", batch.num_features + 1)
-        kernels.dense_row_rates(
-            tables.rule,
-            tables.bias_rule,
-            batch.arrays,
-            batch.num_features,
-            forward.exponentials,
-            rates,
-        )
+        rates = self.row_rates(tables, batch, d_scores)
         return kernels.hashed_update_all(
-            *tables, batch.arrays, batch.num_features, self._runs(), forward.exponentials, rates
+            *tables, batch.arrays, batch.num_features, self._runs(), d_scores, rates
         )
 
-    def score_all(self, batch: "Batch", averaged: bool = True) -> NDArray[np.float32]:
-        """Return the scores of all classes, float32 [B, V], by the average if there is one.
-
-        With ``averaged=False`` they are those of the live weights, which steps work on.
-        """
-        scores = self.buffers.float32("all_scores", batch.size, self.num_classes)
+    def write_scores(self, batch: "Batch", averaged: bool, scores: NDArray[np.float32]) -> None:
+        """Write the scores of all classes, float32 [B, V]."""
         kernels.hashed_score_all(
             self.table(),
             self.bias,
@@ -239,7 +216,6 @@ class HashedModel(LinearModel):
             self._runs(),
             scores,
         )
-        return scores
 
     def _runs(self) -> "ClassRuns":
         """Return the runs of neighbouring classes: found anew, for a checkpoint brings keys."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sstrain import kernels
-from sstrain.models.base import Model, Scores, StepContext, StepShape
+from sstrain.models.base import ForwardPass, Model, Scores, StepContext, StepShape
 from sstrain.models.parameters import Parameter, Parameters, item_bytes
 from sstrain.models.parametric import Parametric
 
@@ -17,7 +17,17 @@ if TYPE_CHECKING:
     from sstrain.kernels import Candidates
     from sstrain.optim.base import Optimizer
 
-__all__ = ["LinearModel", "OwnedRows", "Tables", "linear_memory", "linear_step_bytes"]
+__all__ = [
+    "LINEAR_RATES",
+    "LinearModel",
+    "OwnedRows",
+    "Tables",
+    "linear_memory",
+    "linear_step_bytes",
+]
+
+#: As tried with the dense layout on KJV.
+LINEAR_RATES = {"sgd": 2.0, "adagrad": 0.35, "rowwise_adagrad": 3.0, "adam": 0.003}
 
 
 def linear_memory(
@@ -124,6 +134,56 @@ class LinearModel(Parametric):
             kernels.linear_score_each(
                 self.table(), self.bias, batch.arrays, batch.targets, candidates, *scores
             )
+        return scores
+
+    @abstractmethod
+    def write_exponentials(self, batch: "Batch", result: ForwardPass) -> None:
+        """Score all classes for an exact step."""
+
+    @abstractmethod
+    def apply_all(self, batch: "Batch", d_scores: NDArray[np.float32], context: StepContext) -> int:
+        """Apply the gradient of all classes' scores, float32 [B, V]; return what has gone bad."""
+
+    @abstractmethod
+    def write_scores(self, batch: "Batch", averaged: bool, scores: NDArray[np.float32]) -> None:
+        """Write the scores of all classes, float32 [B, V]."""
+
+    def forward(self, batch: "Batch", context: StepContext) -> ForwardPass:
+        """Score all classes for an exact step."""
+        result = self.forward_pass(batch.size)
+        self.write_exponentials(batch, result)
+        return result
+
+    def update_all(
+        self,
+        batch: "Batch",
+        forward: ForwardPass,
+        log_partitions: NDArray[np.float64],
+        context: StepContext,
+    ) -> int:
+        """Apply the exact gradient; the pass's exponentials are used up."""
+        kernels.dense_probabilities_to_gradients(
+            forward.exponentials, batch.targets, batch.weights, log_partitions, forward.partials
+        )
+        return self.apply_all(batch, forward.exponentials, context)
+
+    def row_rates(
+        self, tables: Tables, batch: "Batch", d_scores: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Return the rate of each of the batch's rows, the bias last: float32 [F + 1]."""
+        rates = self.buffers.float32("rates", batch.num_features + 1)
+        kernels.dense_row_rates(
+            tables.rule, tables.bias_rule, batch.arrays, batch.num_features, d_scores, rates
+        )
+        return rates
+
+    def score_all(self, batch: "Batch", averaged: bool = True) -> NDArray[np.float32]:
+        """Return the scores of all classes, float32 [B, V], by the average if there is one.
+
+        With ``averaged=False`` they are those of the live weights, which steps work on.
+        """
+        scores = self.buffers.float32("all_scores", batch.size, self.num_classes)
+        self.write_scores(batch, averaged, scores)
         return scores
 
     def tables(self, context: StepContext) -> Tables:

@@ -11,7 +11,7 @@ from sstrain.errors import UserError
 from sstrain.models.averaging import Tensor
 from sstrain.models.base import ForwardPass, Matching, Model, StepContext, StepShape
 from sstrain.models.dense import DenseModel
-from sstrain.models.linear import OwnedRows, linear_memory, linear_step_bytes
+from sstrain.models.linear import LINEAR_RATES, OwnedRows, linear_memory, linear_step_bytes
 from sstrain.models.parameters import Parameter
 from sstrain.optim.base import Optimizer
 from sstrain.section import FilePath
@@ -41,12 +41,7 @@ class Sparse(_WithSource):
     #: The share of all D x V weights that is kept.
     keep: float = Field(0.05, gt=0, le=1)
 
-    default_learning_rates: ClassVar[dict[str, float]] = {
-        "sgd": 2.0,
-        "adagrad": 0.35,
-        "rowwise_adagrad": 3.0,
-        "adam": 0.003,
-    }
+    default_learning_rates: ClassVar[dict[str, float]] = LINEAR_RATES
     sources: ClassVar[tuple[str, ...]] = ("dense",)
 
     def num_kept(self, num_features: int, num_classes: int) -> int:
@@ -139,9 +134,8 @@ class SparseModel(OwnedRows):
         classes = np.flatnonzero(matching.classes >= 0)
         self.bias[classes] = old.bias[matching.classes[classes]]
 
-    def forward(self, batch: "Batch", context: StepContext) -> ForwardPass:
+    def write_exponentials(self, batch: "Batch", result: ForwardPass) -> None:
         """Score all classes for an exact step."""
-        result = self.forward_pass(batch.size)
         kernels.sparse_forward(
             self.table(),
             self.bias,
@@ -151,30 +145,16 @@ class SparseModel(OwnedRows):
             result.target_scores,
             result.partials,
         )
-        return result
 
-    def update_all(
-        self,
-        batch: "Batch",
-        forward: ForwardPass,
-        log_partitions: NDArray[np.float64],
-        context: StepContext,
-    ) -> int:
-        """Apply the exact gradient; the pass's exponentials are used up."""
-        kernels.dense_probabilities_to_gradients(
-            forward.exponentials, batch.targets, batch.weights, log_partitions, forward.partials
-        )
+    def apply_all(self, batch: "Batch", d_scores: NDArray[np.float32], context: StepContext) -> int:
+        """Apply the gradient of all classes' scores, float32 [B, V]; return what has gone bad."""
         gradients = self.buffers.float32("gradients", kernels.TILES, self.num_classes)
         return kernels.sparse_update_all(
-            *self.tables(context), batch.arrays, batch.num_features, forward.exponentials, gradients
+            *self.tables(context), batch.arrays, batch.num_features, d_scores, gradients
         )
 
-    def score_all(self, batch: "Batch", averaged: bool = True) -> NDArray[np.float32]:
-        """Return the scores of all classes, float32 [B, V], by the average if there is one.
-
-        With ``averaged=False`` they are those of the live weights, which steps work on.
-        """
-        scores = self.buffers.float32("all_scores", batch.size, self.num_classes)
+    def write_scores(self, batch: "Batch", averaged: bool, scores: NDArray[np.float32]) -> None:
+        """Write the scores of all classes, float32 [B, V]."""
         kernels.sparse_score_all(
             self.table(),
             self.bias,
@@ -183,7 +163,6 @@ class SparseModel(OwnedRows):
             batch.arrays,
             scores,
         )
-        return scores
 
     def tensors(self) -> dict[str, dict[str, Tensor]]:
         """Return what a checkpoint keeps, by part: ``model`` and ``optimizer``.

@@ -21,10 +21,10 @@ from sstrain.progress import bar
 from sstrain.serving import hnsw
 from sstrain.serving.hnsw import Index
 from sstrain.serving.recall import Recall, held_out, measure
+from sstrain.training.checkpoint import model_sha256
 from sstrain.training.checkpoints import Checkpoints
 from sstrain.training.forecast import GIB
 from sstrain.training.format import FORMAT_VERSION, check_format_version
-from sstrain.training.manifest import Manifest
 from sstrain.training.memory import available_memory
 from sstrain.training.run_folder import RunFolder
 from sstrain.training.saved import SavedModel, load_model
@@ -43,7 +43,6 @@ __all__ = [
 ]
 
 _GRAPH, _RECORD = "graph.faiss", "index.json"
-_MODEL = "model.safetensors"
 
 
 @runtime_checkable
@@ -135,7 +134,7 @@ def index_model(
     vectors, bias = model.class_vectors()
     _check_memory(*vectors.shape)
     examples = held_out(saved, report, use_cache)  # before what takes long
-    model_sha256, started = _model_sha256(run, saved.step), time.perf_counter()
+    digest, started = _digest(run, saved), time.perf_counter()
     with bar(len(vectors), "indexing", "class") as advance:
         index = hnsw.build(vectors, bias, advance)
     seconds = time.perf_counter() - started
@@ -143,7 +142,7 @@ def index_model(
     record = {
         "format_version": FORMAT_VERSION,
         "step": saved.step,
-        "model_sha256": model_sha256,
+        "model_sha256": digest,
         "kind": hnsw.KIND,
         "parameters": hnsw.PARAMETERS,
         "recall": recall.as_json(),
@@ -177,7 +176,7 @@ def load_index(run: Path, saved: SavedModel) -> Index:
     except UserError as error:
         raise UserError(f"{error}; build it again: {again}") from None
     check_format_version(folder / _RECORD, record)
-    expected, found = _model_sha256(run, saved.step), str(record.get("model_sha256"))
+    expected, found = _digest(run, saved), str(record.get("model_sha256"))
     if found != expected:
         raise UserError(
             f"{folder}: is of another model than checkpoint {saved.step}; found SHA-256 "
@@ -210,13 +209,8 @@ def _check_memory(num_classes: int, rank: int) -> None:
         )
 
 
-def _model_sha256(run: Path, step: int) -> str:
-    """Return the SHA-256 of a checkpoint's model, which was found to be whole."""
-    folder = Checkpoints(RunFolder(run).checkpoints).find(step)
-    manifest = Manifest.read(folder)
-    if manifest is None or _MODEL not in manifest.files:
-        raise UserError(f"{folder}: damaged: its manifest does not list {_MODEL}")
-    return manifest.files[_MODEL].sha256
+def _digest(run: Path, saved: SavedModel) -> str:
+    return model_sha256(Checkpoints(RunFolder(run).checkpoints).find(saved.step))
 
 
 def _write(folder: Path, index: Index, record: dict[str, Any]) -> int:

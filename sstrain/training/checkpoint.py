@@ -9,13 +9,24 @@ from typing import Any
 from numpy.typing import NDArray
 
 from sstrain.disk import read_json, write_json
+from sstrain.errors import UserError
 from sstrain.training import tensors as tensor_files
 from sstrain.training.manifest import MANIFEST, FileRecord, Manifest
 from sstrain.training.tensors import TensorSource
 
-__all__ = ["Checkpoint", "can_resume", "load_checkpoint", "strip", "verify", "write_checkpoint"]
+__all__ = [
+    "MODEL",
+    "Checkpoint",
+    "can_resume",
+    "load_checkpoint",
+    "model_sha256",
+    "strip",
+    "verify",
+    "write_checkpoint",
+]
 
 STATE = "state.json"
+MODEL = "model.safetensors"
 #: What a checkpoint may lose once nobody will go on from it.
 OPTIMIZER = "optimizer.safetensors"
 
@@ -127,6 +138,20 @@ def verify(path: Path, parts: Iterable[str] | None = None) -> list[str]:
     else:
         names = {STATE, *(f"{part}.safetensors" for part in parts)}
     return manifest.damaged(path, sorted(names))
+
+
+def model_sha256(path: Path) -> str:
+    """Return the SHA-256 of a checkpoint's model, as its manifest has it.
+
+    Raises
+    ------
+    UserError
+        If there is no manifest, or it does not list the model.
+    """
+    manifest = Manifest.read(path)
+    if manifest is None or MODEL not in manifest.files:
+        raise UserError(f"{path}: damaged: its manifest does not list {MODEL}")
+    return manifest.files[MODEL].sha256
 
 
 def can_resume(path: Path) -> bool:

@@ -17,11 +17,10 @@ from sstrain.models.base import Matching
 from sstrain.models.sparse import Sparse
 from sstrain.optim.sgd import Sgd
 from sstrain.progress import bar
-from sstrain.training.checkpoint import load_checkpoint
+from sstrain.training.checkpoint import MODEL, load_checkpoint, model_sha256
 from sstrain.training.checkpoints import Checkpoints
 from sstrain.training.environment import environment
 from sstrain.training.forecast import check_memory
-from sstrain.training.manifest import Manifest
 from sstrain.training.metrics import MetricsSink
 from sstrain.training.output_folder import data_hashes
 from sstrain.training.run_folder import Run, RunFolder, open_run
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
     from sstrain.models.sparse import SparseModel
 
 __all__ = ["Pruned", "Side", "prune"]
-
-_MODEL_FILE = "model.safetensors"
 
 
 class Side(NamedTuple):
@@ -150,7 +147,7 @@ def prune(
         len(model.indices),
         shape[0] * shape[1],
         split,
-        Side(before, weights[0], (source / _MODEL_FILE).stat().st_size),
+        Side(before, weights[0], (source / MODEL).stat().st_size),
         Side(after, weights[1], size),
     )
 
@@ -242,14 +239,12 @@ def _write(
     figures: Mapping[str, Any],
 ) -> int:
     """Write the files of a finished run; return the bytes of its model file."""
-    manifest = Manifest.read(source)
-    assert manifest is not None
     described = environment(kernels.use_threads(None), []) | {
         "data_files": saved.environment.get("data_files", []),
         "warm_start": {
             "run": config.model.source_run,
             "step": saved.step,
-            "model_sha256": manifest.files[_MODEL_FILE].sha256,
+            "model_sha256": model_sha256(source),
         },
     }
     folder.prepare(config, described, resuming=False)
@@ -268,4 +263,4 @@ def _write(
         state["metrics_bytes"] = metrics.position()
     checkpoints = Checkpoints(folder.checkpoints)
     written = checkpoints.save(saved.step, model.tensors(), state, best=True)
-    return (written / _MODEL_FILE).stat().st_size
+    return (written / MODEL).stat().st_size

@@ -13,7 +13,7 @@ from sstrain.data.vocabulary import Vocabulary
 from sstrain.errors import UserError
 from sstrain.models.base import Matching
 from sstrain.optim.sgd import Sgd
-from sstrain.training.manifest import Manifest
+from sstrain.training.checkpoint import model_sha256
 from sstrain.training.run_folder import Run, open_run
 from sstrain.training.saved import SavedModel, read_model
 
@@ -63,10 +63,7 @@ class Source:
                 f"{_some(vocabulary.classes)} here"
             )
         features = _places(vocabulary.features, saved.vocabulary.features)
-        checkpoint = self.run.checkpoints.find(saved.step)
-        manifest = Manifest.read(checkpoint)
-        assert manifest is not None
-        digest = manifest.files["model.safetensors"].sha256
+        digest = model_sha256(self.run.checkpoints.find(saved.step))
         return WarmStart(self.run.folder.path, saved, Matching(features, classes), digest)
 
 
