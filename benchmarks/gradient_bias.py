@@ -22,10 +22,10 @@ from sstrain.data.batches import Batch, BatchReader
 from sstrain.data.cache import load as load_data
 from sstrain.data.loading import Splits
 from sstrain.models.base import Layout, Scores, StepContext
-from sstrain.objectives.base import SampledObjective
-from sstrain.samplers import build_sampler
-from sstrain.samplers.fixed import FixedSampler
+from sstrain.objectives.base import Examples, SampledObjective
+from sstrain.samplers import Sampler, build_sampler
 from sstrain.training.engine import Engine
+from sstrain.training.gradient import sampler_setting
 
 CONFIG = Path(__file__).parent.parent / "configs" / "quickstart.yaml"
 CHUNK = 500
@@ -34,7 +34,7 @@ CHUNK = 500
 def mean_gradient(
     model: Layout,
     objective: SampledObjective,
-    sampler: FixedSampler,
+    sampler: Sampler,
     batch: Batch,
     first_draw: int,
     draws: int,
@@ -51,7 +51,8 @@ def mean_gradient(
         scores = model.score(repeated, candidates, hits, StepContext(0.0, 0))
         losses = np.empty(size)
         gradient = Scores(np.empty(size, np.float32), np.zeros_like(scores.candidates))
-        objective.gradient(*scores, candidates, hits, batch.weights, losses, *gradient)
+        examples = Examples(batch.weights, batch.example_ids, np.empty(0, np.float32), 0.0)
+        objective.gradient(*scores, candidates, hits, examples, {}, losses, *gradient)
         filled = np.arange(candidates.classes.shape[1]) < candidates.counts[:, np.newaxis]
         np.add.at(total, candidates.classes[filled], gradient.candidates[filled])
         total[batch.targets[0]] += gradient.targets.sum(dtype=np.float64)
@@ -64,8 +65,9 @@ def squared_biases(
 ) -> NDArray[np.float64]:
     """Return each example's estimate of the squared norm of the bias, [examples]."""
     assert splits.test is not None
-    sampler = build_sampler(config.sampler, config.objective, splits.vocabulary)
-    assert sampler is not None
+    assert config.sampler is not None
+    setting = sampler_setting(config, splits.vocabulary, splits.train, model)
+    sampler = build_sampler(config.sampler, setting)
     assert isinstance(config.objective, SampledObjective)
     reader = BatchReader(splits.test, splits.vocabulary.num_features)
     num_classes = splits.vocabulary.num_classes

@@ -133,10 +133,11 @@ else:
     IntervalOrMinutes = _span("epoch|step|minute", 1)
 
 
-def merged(name: str, first: type[Section], second: type[Section]) -> type[Section]:
-    """Return a section with the keys of two, those of the first before those of the second."""
+def merged(name: str, first: type[Section], *others: type[Section]) -> type[Section]:
+    """Return a section with the keys of several, in their order; its methods too."""
     namespace = {"__doc__": first.__doc__, "__module__": first.__module__}
-    return types.new_class(name, (second, first), exec_body=lambda body: body.update(namespace))
+    bases = (*reversed(others), first)
+    return types.new_class(name, bases, exec_body=lambda body: body.update(namespace))
 
 
 def one_of(sections: Iterable[type[Section]]) -> Any:

@@ -206,7 +206,7 @@ class NextStep:
         epoch, position = divmod(engine.done, engine.steps_per_epoch)
         seed = engine.config.seed
         self.engine = engine
-        self.batch: Batch = BatchReader(engine.dataset, engine.num_features).take(
+        self.batch: Batch = BatchReader(engine.dataset, engine.vocabulary.num_features).take(
             engine._next_batch()[0].example_ids
         )
         key = kernels.stream_key(seed, _STEP, epoch, position)

@@ -5,11 +5,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sstrain import kernels
 from sstrain.config.sections import Config
 from sstrain.data.batches import Batch, BatchReader
 from sstrain.data.dataset import Dataset
 from sstrain.data.vocabulary import Vocabulary
+from sstrain.objectives import OBJECTIVES
+from sstrain.objectives.base import Examples
 from sstrain.optim import OPTIMIZERS
+from sstrain.samplers import PROPOSALS, build_sampler
+from sstrain.training.gradient import sampler_setting
 
 
 def make_vocabulary(num_classes: int, num_features: int) -> Vocabulary:
@@ -64,6 +69,40 @@ def make_model(config: Config, vocabulary: Vocabulary) -> Any:
     return model
 
 
+def make_sampler(
+    config: Config,
+    vocabulary: Vocabulary,
+    dataset: Any = None,
+    model: Any = None,
+    state: Any = None,
+) -> Any:
+    """Return a config's sampler before the first step; what few proposals need may be left out."""
+    assert config.sampler is not None
+    setting = sampler_setting(config, vocabulary, dataset, model)
+    return build_sampler(config.sampler, setting, state)
+
+
+def make_candidates(
+    classes: NDArray[np.int32],
+    multiplicity: NDArray[np.float32],
+    log_expected_count: NDArray[np.float32],
+    counts: NDArray[np.int32],
+    target_log_expected_count: NDArray[np.float32] | None = None,
+) -> "kernels.Candidates":
+    """Return candidates; those of a test that asks for no target's count may leave it out."""
+    if target_log_expected_count is None:
+        target_log_expected_count = np.full(64, np.nan, np.float32)
+    return kernels.Candidates(
+        classes, multiplicity, log_expected_count, counts, target_log_expected_count
+    )
+
+
+def make_examples(weights: NDArray[np.float32], rate: float = 0.1) -> Examples:
+    """Return what an objective is told of a batch with the given weights."""
+    size = len(weights)
+    return Examples(weights, np.arange(size), np.ones(size, np.float32), rate)
+
+
 def make_config(**sections: Any) -> Config:
     """Return a resolved config; the data sections are not read."""
     optimizer = {"type": "sgd", "learning_rate": 0.5, **sections.pop("optimizer", {})}
@@ -74,7 +113,11 @@ def make_config(**sections: Any) -> Config:
         optimizer.setdefault("l2_interval", 3)
     objective = sections.setdefault("objective", {"type": "importance"})
     if objective["type"] != "exact":
-        sections["sampler"] = {"type": "unigram", "num_samples": 6, **sections.get("sampler", {})}
+        sampler = {"type": "unigram", "num_samples": 6, **sections.get("sampler", {})}
+        if "replacement" in PROPOSALS[sampler["type"]].sharing.model_fields:
+            kind = OBJECTIVES[objective["type"]]
+            sampler.setdefault("replacement", getattr(kind, "replacement", True))
+        sections["sampler"] = sampler
     return Config.model_validate(
         {
             "data": {"train": {"path": "none.svm", "format": "svmlight"}},

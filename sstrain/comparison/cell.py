@@ -17,6 +17,7 @@ from sstrain.objectives.base import SampledObjective
 from sstrain.samplers import build_sampler
 from sstrain.training.divergence import DivergedError
 from sstrain.training.engine import Engine
+from sstrain.training.gradient import sampler_setting
 from sstrain.training.metrics import finite
 from sstrain.training.tensors import digest
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from sstrain.config.comparison import Comparison
     from sstrain.data.dataset import Dataset
     from sstrain.data.loading import Splits
+    from sstrain.models.base import Layout
+    from sstrain.samplers import Sampler
     from sstrain.training.warm_start import WarmStart
 
 __all__ = ["CellRunner", "validation_lines"]
@@ -105,13 +108,11 @@ class CellRunner:
         splits = self.splits
         return Engine(config, splits.train, splits.vocabulary, total_steps, self.start)
 
-    def measurement(self, config: "Config") -> Measurement:
+    def measurement(self, config: "Config", sampler: "Sampler") -> Measurement:
         """Return what compares a cell's sampled gradient with the exact one."""
         splits, diagnostics = self.splits, self.comparison.diagnostics
         assert diagnostics != "off"
         assert isinstance(config.objective, SampledObjective)
-        sampler = build_sampler(config.sampler, config.objective, splits.vocabulary)
-        assert sampler is not None
         return Measurement(
             config.objective,
             sampler,
@@ -121,6 +122,15 @@ class CellRunner:
             diagnostics.examples,
             diagnostics.draws,
         )
+
+    def sampler(self, config: "Config", model: "Layout") -> "Sampler":
+        """Return a cell's sampler, as it is before its first step, at a model."""
+        assert config.sampler is not None
+        splits = self.splits
+        setting = sampler_setting(config, splits.vocabulary, splits.train, model)
+        sampler = build_sampler(config.sampler, setting)
+        sampler.refresh(0)
+        return sampler
 
     def _warm_up(self, config: "Config") -> None:
         """Load the kernels of a step, so that no cell's time holds it."""
@@ -155,8 +165,10 @@ class _Course:
         self.diagnostics: list[dict[str, Any]] = []
         self.figures: dict[str, Any] = {}
         self.line_losses: NDArray[np.float64] | None = None
-        measured = runner.comparison.diagnostics != "off" and not cell.arm.is_reference
-        self.measurement = runner.measurement(cell.config) if measured else None
+        sampler = self.engine.gradient.sampler
+        self.measurement = None
+        if runner.comparison.diagnostics != "off" and sampler is not None:
+            self.measurement = runner.measurement(cell.config, sampler)
 
     def run(self) -> None:
         """Train until the budget is spent."""
@@ -236,7 +248,8 @@ class _Course:
     def _measure_all_arms(self) -> None:
         """Measure every setting at the reference's weights: at equal weights, they compare."""
         for arm, config in arms(self.runner.comparison, self.cell.seed):
-            self._keep(self.runner.measurement(config), "end", "reference", arm)
+            sampler = self.runner.sampler(config, self.engine.model)
+            self._keep(self.runner.measurement(config, sampler), "end", "reference", arm)
 
     def _keep(self, measurement: Measurement, moment: str, weights: str, arm: "Arm") -> None:
         engine = self.engine
@@ -250,7 +263,8 @@ class _Course:
             "step": engine.done,
             "examples": engine.examples,
         }
-        figures = measurement.figures(engine.model)
+        state = engine.gradient.state if weights == "own" else None
+        figures = measurement.figures(engine.model, state)
         self.diagnostics += [finite({**where, **figure.as_row()}) for figure in figures]
         self.tell(0)
 

@@ -21,10 +21,11 @@ from sstrain.data.files import describe_file
 from sstrain.data.loading import Splits
 from sstrain.disk import disk_reason, read_json
 from sstrain.errors import FailureError, UserError
-from sstrain.samplers import build_sampler
+from sstrain.samplers import check_sampler
 from sstrain.training.engine import Engine
 from sstrain.training.environment import environment
 from sstrain.training.forecast import GIB, forecast_memory, still_needed
+from sstrain.training.gradient import sampler_setting
 from sstrain.training.memory import available_memory
 from sstrain.training.signals import StoppedError, listening
 from sstrain.training.train import prepare_kernels
@@ -119,7 +120,9 @@ def _check(comparison: "Comparison", splits: Splits, source_bytes: int) -> None:
     largest, config = -1, comparison.base
     for cell in cells(comparison):
         if cell.seed == comparison.seeds[0]:
-            build_sampler(cell.config.sampler, cell.config.objective, splits.vocabulary)
+            if cell.config.sampler is not None:
+                setting = sampler_setting(cell.config, splits.vocabulary, splits.train, None)
+                check_sampler(cell.config.sampler, setting)
             size = source_bytes + sum(_memory(comparison, cell, splits).values())
             if size > largest:
                 largest, config = size, cell.config

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from sstrain.config.sections import Config
 from sstrain.config.tree import Key
+from sstrain.objectives.base import SampledObjective
 from sstrain.objectives.importance import Importance
 
 __all__ = ["CHECKS", "Conflict", "conflicts"]
@@ -33,6 +34,51 @@ def _resampling_shared(config: Config) -> Conflict | None:
         return None
     problem = "candidates that a batch shares cannot leave out each example's target"
     return Conflict(("objective", "accidental_hits"), problem, "expected sampler.share: example")
+
+
+def _no_class_vectors(config: Config) -> Conflict | None:
+    sampler, model = config.sampler, config.model
+    if sampler is None or not sampler.needs_class_vectors or model.class_vector_size:
+        return None
+    problem = f"{sampler.type} draws by a vector for each class, which a {model.type} model has not"
+    advice = "expected model.type low_rank, or another sampler, as unigram"
+    return Conflict(("sampler", "type"), problem, advice)
+
+
+def _hits_always(config: Config) -> Conflict | None:
+    sampler, objective = config.sampler, config.objective
+    if sampler is None or not sampler.holds_targets or not isinstance(objective, SampledObjective):
+        return None
+    if not objective.keeps_hits:
+        return None
+    problem = (
+        f"{sampler.type} has each example's own target among its candidates, which objective "
+        f"{objective.type} would take for draws of noise"
+    )
+    return Conflict(("sampler", "type"), problem, "expected unigram, or objective importance")
+
+
+def _distinct_draws(config: Config) -> Conflict | None:
+    sampler, objective = config.sampler, config.objective
+    if sampler is None or not isinstance(objective, SampledObjective):
+        return None
+    if sampler.replacement is not False or not objective.needs_replacement:
+        return None
+    problem = f"objective {objective.type} needs independent draws"
+    return Conflict(("sampler", "replacement"), problem, "expected true")
+
+
+def _moving_shift(config: Config) -> Conflict | None:
+    sampler, objective = config.sampler, config.objective
+    if sampler is None or not isinstance(objective, SampledObjective):
+        return None
+    if not (sampler.changes and objective.shifts_by_log_q):
+        return None
+    problem = (
+        f"objective {objective.type} learns scores less log q, and the q of {sampler.type} changes "
+        "while it trains"
+    )
+    return Conflict(("sampler", "type"), problem, "expected a q that stays, as unigram")
 
 
 def _decay_interval_unused(config: Config) -> Conflict | None:
@@ -80,6 +126,10 @@ Check = Callable[[Config], Conflict | None]
 CHECKS: dict[Check, tuple[str, ...]] = {
     _sampler_unused: ("objective",),
     _resampling_shared: ("objective", "sampler"),
+    _no_class_vectors: ("model", "sampler"),
+    _hits_always: ("objective", "sampler"),
+    _distinct_draws: ("objective", "sampler"),
+    _moving_shift: ("objective", "sampler"),
     _decay_interval_unused: ("optimizer",),
     _decay_too_strong: ("optimizer", "model"),
     _patience_unused: ("training", "data"),

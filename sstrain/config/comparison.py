@@ -8,7 +8,7 @@ from pydantic import Field
 from sstrain.config.sections import Config, DiagnosticSample
 from sstrain.config.shapes import sections, tags
 from sstrain.objectives import SampledObjectiveSection
-from sstrain.objectives.base import Objective
+from sstrain.objectives.base import Objective, SampledObjective
 from sstrain.objectives.exact import Exact
 from sstrain.objectives.importance import Importance
 from sstrain.samplers import ComparedSampler, SamplerSection
@@ -68,6 +68,8 @@ class Comparison(Section):
             kinds = sections(cast(Any, SamplerSection))
             kind = next(kind for kind in kinds if sampler.type in tags(kind))
             section = kind.model_validate({**dict(sampler), "num_samples": num_samples})
+            replacement = isinstance(objective, SampledObjective) and objective.replacement
+            section = section.resolved(replacement, self.base.training.batch_size)
         training = self.base.training
         if self.budget is not None and self.budget.epochs is not None:
             training = training.model_copy(update={"epochs": self.budget.epochs})

@@ -6,6 +6,7 @@ from typing import Any
 from sstrain.config.completion import DEFAULT_SAMPLER
 from sstrain.config.sections import Config, Evaluation
 from sstrain.config.shapes import sections, tags
+from sstrain.objectives.base import SampledObjective
 from sstrain.optim import Optimizer
 
 __all__ = ["resolve"]
@@ -32,8 +33,10 @@ def resolve(config: Config, name: str = "run") -> Config:
         changes["data"] = data.model_copy(update={"split_seed": None})
     if data.validation is None and evaluation.every == Evaluation().every:
         changes["evaluation"] = evaluation.model_copy(update={"every": None})
-    if config.objective.sampled and config.sampler is None:
-        changes["sampler"] = _default_sampler()
+    if isinstance(config.objective, SampledObjective):
+        section = config.sampler or _default_sampler()
+        replacement, size = config.objective.replacement, config.training.batch_size
+        changes["sampler"] = section.resolved(replacement, size)
     if config.output is None:
         changes["output"] = os.path.abspath(os.path.join("runs", name))
     return config.model_copy(update=changes)

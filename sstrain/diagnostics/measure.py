@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from sstrain.data.dataset import Dataset
     from sstrain.diagnostics.figures import Figure
     from sstrain.models.base import Layout
-    from sstrain.objectives.base import SampledObjective
-    from sstrain.samplers.fixed import FixedSampler
+    from sstrain.objectives.base import SampledObjective, State
+    from sstrain.samplers import Sampler
 
 __all__ = ["Measurement", "memory"]
 
@@ -71,7 +71,7 @@ class Measurement:
     Parameters
     ----------
     objective : SampledObjective
-    sampler : FixedSampler
+    sampler : Sampler
     dataset : Dataset
         The training split.
     num_features : int
@@ -90,7 +90,7 @@ class Measurement:
     def __init__(
         self,
         objective: "SampledObjective",
-        sampler: "FixedSampler",
+        sampler: "Sampler",
         dataset: "Dataset",
         num_features: int,
         batch_size: int,
@@ -107,14 +107,24 @@ class Measurement:
         ids = epoch_order(_SAMPLE_SEED, 0, dataset.num_examples, 0, count, dataset.shuffle_block)
         self.example_ids = ids.reshape(-1, size)
         self._source = Replicates(objective, sampler, seed)
+        self._fresh = objective.state(dataset.num_examples)
 
-    def figures(self, model: "Layout") -> "list[Figure]":
-        """Return every figure at the model's live weights, which stay as they are."""
+    def figures(self, model: "Layout", state: "State | None" = None) -> "list[Figure]":
+        """Return every figure at the model's live weights, which stay as they are.
+
+        Parameters
+        ----------
+        model : Layout
+        state : dict, optional
+            What the objective remembers of each training example; by default, as of none seen.
+        """
+        if state is None:
+            state = self._fresh
         from threadpoolctl import threadpool_limits
 
         # One thread, so that sums have the same bits on any machine's number of cores.
         with threadpool_limits(1, "blas"):
-            batches = [self._measure(model, step) for step in range(len(self.example_ids))]
+            batches = [self._measure(model, state, step) for step in range(len(self.example_ids))]
         closed = _mean_of_common([batch.closed for batch in batches])
         return [
             *_gradient_figures(batches, closed),
@@ -123,7 +133,7 @@ class Measurement:
             exact_figure("chi_square", np.concatenate([batch.chi_square for batch in batches])),
         ]
 
-    def _measure(self, model: "Layout", step: int) -> _Measured:
+    def _measure(self, model: "Layout", state: "State", step: int) -> _Measured:
         batch = self._reader.take(self.example_ids[step])
         scores = model.score_all(batch, averaged=False)
         # Before anything else of the size of the scores is held.
@@ -135,7 +145,8 @@ class Measurement:
             self.replicates,
             self.objective.estimates_partition,
         )
-        self._draw(batch, step, exact, errors, draws)
+        remembered = {name: array[batch.example_ids] for name, array in state.items()}
+        self._draw(batch, step, exact, remembered, errors, draws)
         return _Measured(
             *errors.example_forms(),
             *errors.batch_forms(),
@@ -150,17 +161,18 @@ class Measurement:
         batch: "Batch",
         step: int,
         exact: ExactGradient,
+        state: "State",
         errors: BatchErrors,
         draws: DrawSums,
     ) -> None:
         """Draw all replicates, once more for each tile of classes."""
-        self._source.take(batch, exact.scores, step, 0)  # the clock of the draws starts warm
+        self._source.take(batch, exact.scores, state, step, 0)  # the clock of the draws starts warm
         for start in range(0, errors.num_classes, errors.tile):
             width = min(errors.tile, errors.num_classes - start)
             sums = np.zeros((batch.size, GROUPS, width), np.float32)
             for number in range(GROUPS * self.replicates):
                 group, within = divmod(number, self.replicates)
-                replicate = self._source.take(batch, exact.scores, step, number)
+                replicate = self._source.take(batch, exact.scores, state, step, number)
                 if start == 0:
                     errors.take(group, replicate.sampled)
                     draws.take(group, within, replicate)
@@ -169,6 +181,7 @@ class Measurement:
 
     def _closed_forms(self, scores: NDArray[np.float32], batch: "Batch") -> dict[Key, float]:
         section = self.sampler.section
+        assert section.replacement is not None
         found = closed_forms(
             self.objective,
             scores,

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from sstrain import kernels
 from sstrain.buffers import Buffers
+from sstrain.objectives.base import Examples, State
 
 if TYPE_CHECKING:
     from sstrain.data.batches import Batch
     from sstrain.kernels import Candidates, SampledGradients
     from sstrain.objectives.base import SampledObjective
-    from sstrain.samplers.fixed import FixedSampler
+    from sstrain.samplers import Sampler
 
 __all__ = ["Replicate", "Replicates"]
 
@@ -49,20 +50,28 @@ class Replicates:
     Parameters
     ----------
     objective : SampledObjective
-    sampler : FixedSampler
+    sampler : Sampler
     seed : int
     """
 
-    def __init__(self, objective: "SampledObjective", sampler: "FixedSampler", seed: int) -> None:
+    def __init__(self, objective: "SampledObjective", sampler: "Sampler", seed: int) -> None:
         self.objective = objective
-        self.sampler = sampler
+        self.sampler = sampler.for_replicates()
         self.seed = seed
         self._buffers = Buffers()
 
     def take(
-        self, batch: "Batch", all_scores: NDArray[np.float32], step: int, number: int
+        self,
+        batch: "Batch",
+        all_scores: NDArray[np.float32],
+        state: State,
+        step: int,
+        number: int,
     ) -> Replicate:
-        """Return replicate ``number`` of batch ``step``, at the scores of all classes [B, V]."""
+        """Return replicate ``number`` of batch ``step``, at the scores of all classes [B, V].
+
+        ``state`` is what the objective remembers of the batch's examples, and stays as it is.
+        """
         buffers, size = self._buffers, batch.size
         start = time.perf_counter()
         candidates = self.sampler.draw(batch, self.seed, number, step)
@@ -78,12 +87,28 @@ class Replicates:
         d_scores = buffers.float32("d_scores", size, num_samples)
         # The objective's gradient is of the mean over the batch: with weights of B, it is each
         # example's own.
-        weights = np.full(size, size, np.float32)
+        examples = self._examples(batch)
+        remembered = {name: array.copy() for name, array in state.items()}
         self.objective.gradient(
-            target_scores, scores, candidates, hits, weights, losses, d_targets, d_scores
+            target_scores,
+            scores,
+            candidates,
+            hits,
+            examples,
+            remembered,
+            losses,
+            d_targets,
+            d_scores,
         )
         kernels.merge_hits(hits, d_targets, d_scores)
         sampled = kernels.SampledGradients(
             candidates.classes, candidates.counts, batch.targets, d_targets, d_scores
         )
         return Replicate(sampled, candidates, hits, scores, losses + target_scores, seconds)
+
+    def _examples(self, batch: "Batch") -> Examples:
+        size = batch.size
+        squared_norms = self._buffers.float32("squared_norms", size)
+        kernels.squared_norms(batch.arrays, squared_norms)
+        # A rate of 0: of an implicit step, the gradient at the weights that it starts from.
+        return Examples(np.full(size, size, np.float32), np.arange(size), squared_norms, 0.0)

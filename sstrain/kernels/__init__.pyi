@@ -7,7 +7,10 @@ from .averaging import Averaged as Averaged
 from .averaging import HalfAveraged as HalfAveraged
 from .averaging import NotAveraged as NotAveraged
 from .batches import BatchArrays as BatchArrays
+from .batches import squared_norms as squared_norms
 from .batches import take_batch as take_batch
+from .candidates import Candidates as Candidates
+from .candidates import find_hits as find_hits
 from .counter import permuted as permuted
 from .counter import permuted_in_blocks as permuted_in_blocks
 from .counter import stream_key as stream_key
@@ -28,10 +31,9 @@ from .diagnostics import merge_hits as merge_hits
 from .diagnostics import projected_product as projected_product
 from .diagnostics import squared_norm_of_mean as squared_norm_of_mean
 from .diagnostics import squared_norm_of_mean_by_feature as squared_norm_of_mean_by_feature
-from .drawing import Candidates as Candidates
+from .drawing import all_log_q as all_log_q
 from .drawing import draw_each as draw_each
 from .drawing import draw_shared as draw_shared
-from .drawing import find_hits as find_hits
 from .encoding import add_moments as add_moments
 from .encoding import count_features as count_features
 from .encoding import encode_rows as encode_rows
@@ -59,7 +61,6 @@ from .hashed_sampled import hashed_list_each as hashed_list_each
 from .hashed_sampled import hashed_list_shared as hashed_list_shared
 from .importance import importance_gradient as importance_gradient
 from .importance_moments import importance_moments as importance_moments
-from .linear_cells import TILES as TILES
 from .linear_each import linear_score_each as linear_score_each
 from .linear_each import linear_update_each as linear_update_each
 from .linear_shared import Touched as Touched
@@ -119,6 +120,7 @@ from .tables import sweep as sweep
 from .tables import weights_at as weights_at
 from .threads import blas_on_one_thread as blas_on_one_thread
 from .threads import use_threads as use_threads
+from .tiles import TILES as TILES
 from .vw import join_names as join_names
 from .vw import parse_vw as parse_vw
 from .vw_tokens import LARGEST_VW_VALUE as LARGEST_VW_VALUE

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from sstrain.kernels._jit import inline, kernel
 from sstrain.kernels.counter import uniform
+from sstrain.kernels.proposal import begin_example, draw_class, write_log_q
 
 __all__ = ["AliasTable", "alias_draw", "build_alias"]
 
@@ -67,3 +68,23 @@ def alias_draw(table: AliasTable, key: np.uint64, index: int) -> int:
     if uniform(key, 2 * index + 1) < table.threshold[column]:
         return column
     return int(table.alias[column])
+
+
+def _begin_example(proposal: AliasTable, i: int, tile: int) -> None:
+    pass
+
+
+def _draw_class(proposal: AliasTable, i: int, tile: int, key: np.uint64, index: int) -> int:
+    return alias_draw(proposal, key, index)
+
+
+def _write_log_q(
+    proposal: AliasTable, i: int, tile: int, classes: NDArray[np.int32], out: NDArray[np.float64]
+) -> None:
+    for k in range(len(classes)):
+        out[k] = proposal.log_q[classes[k]]
+
+
+begin_example.register(AliasTable, _begin_example)
+draw_class.register(AliasTable, _draw_class)
+write_log_q.register(AliasTable, _write_log_q)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from sstrain.kernels._jit import inline, kernel
 
-__all__ = ["BatchArrays", "take_batch"]
+__all__ = ["BatchArrays", "squared_norms", "take_batch"]
 
 
 class BatchArrays(NamedTuple):
@@ -93,3 +93,13 @@ def take_batch(
         slot_of_feature[out.features[slot]] = -1
     _fill_columns(len(example_ids), num_slots, out)
     return num_slots
+
+
+@kernel
+def squared_norms(batch: BatchArrays, out: NDArray[np.float32]) -> None:
+    """Write the sum of squares of each example's features, float32 [B]."""
+    for i in range(len(out)):
+        total = 0.0
+        for entry in range(batch.indptr[i], batch.indptr[i + 1]):
+            total += float(batch.values[entry]) ** 2
+        out[i] = total

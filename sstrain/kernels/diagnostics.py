@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sstrain.kernels._jit import inline, kernel
 from sstrain.kernels.batches import BatchArrays
-from sstrain.kernels.drawing import Candidates
+from sstrain.kernels.candidates import Candidates
 
 __all__ = [
     "SampledGradients",

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from sstrain.kernels._jit import inline, parallel_kernel, signed
 from sstrain.kernels.hashed import HashedTable, first_cell, lane_of, line_hash, sign_in_line
-from sstrain.kernels.linear_cells import TILES, tile_bounds
 from sstrain.kernels.tables import change_cell
+from sstrain.kernels.tiles import TILES, tile_bounds
 from sstrain.kernels.update_rule import row_rate, sums_rows
 
 __all__ = ["REGIONS", "ListedCells", "SortedCells", "hashed_apply", "list_row", "region_shift"]

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from sstrain.kernels._jit import inline, parallel_kernel, signed
 from sstrain.kernels.batches import BatchArrays
-from sstrain.kernels.drawing import Candidates
+from sstrain.kernels.candidates import Candidates
 from sstrain.kernels.hashed import HashedTable
 from sstrain.kernels.hashed_regions import ListedCells, list_row
-from sstrain.kernels.linear_cells import TILES, tile_bounds
 from sstrain.kernels.linear_each import RowGradient, add_example, update_bias_each
 from sstrain.kernels.linear_shared import Touched, shared_row_gradient, update_bias_shared
+from sstrain.kernels.tiles import TILES, tile_bounds
 
 __all__ = ["hashed_list_each", "hashed_list_shared"]
 

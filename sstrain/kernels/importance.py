@@ -5,7 +5,7 @@ from numba import prange
 from numpy.typing import NDArray
 
 from sstrain.kernels._jit import finite, inline, parallel_kernel, signed
-from sstrain.kernels.drawing import Candidates
+from sstrain.kernels.candidates import Candidates
 from sstrain.kernels.exponential import exp32
 
 __all__ = ["importance_gradient"]

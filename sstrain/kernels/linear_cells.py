@@ -9,17 +9,9 @@ from sstrain.kernels._jit import inline
 from sstrain.kernels.tables import change_cell, find_cell
 from sstrain.kernels.update_rule import row_rate, sums_rows
 
-__all__ = ["TILES", "apply_cells", "tile_bounds"]
+__all__ = ["apply_cells"]
 
-#: Tiles of features or examples that threads take; a row's result does not depend on its tile.
-TILES = 16
 _ZERO = np.float32(0)
-
-
-@inline
-def tile_bounds(tile: int, count: int) -> tuple[int, int]:
-    """Return the part of a range that a tile covers."""
-    return tile * count // TILES, (tile + 1) * count // TILES
 
 
 @inline

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from sstrain.kernels._jit import inline, parallel_kernel, signed
 from sstrain.kernels.batches import BatchArrays
-from sstrain.kernels.drawing import Candidates
-from sstrain.kernels.linear_cells import TILES, apply_cells, tile_bounds
+from sstrain.kernels.candidates import Candidates
+from sstrain.kernels.linear_cells import apply_cells
 from sstrain.kernels.tables import DenseTable, table_weight
+from sstrain.kernels.tiles import TILES, tile_bounds
 
 __all__ = ["linear_score_each", "linear_update_each"]
 

@@ -14,9 +14,9 @@ from sstrain.kernels._jit import dispatched, inline, parallel_kernel, signed
 from sstrain.kernels.averaging import Averaged, HalfAveraged, NotAveraged, averaged
 from sstrain.kernels.batches import BatchArrays
 from sstrain.kernels.counter import split, uniform
-from sstrain.kernels.linear_cells import TILES, tile_bounds
 from sstrain.kernels.storage import keep, stored, stored_rows
 from sstrain.kernels.tables import DenseTable
+from sstrain.kernels.tiles import TILES, tile_bounds
 
 __all__ = ["Pooling", "low_rank_fill", "low_rank_pool"]
 

@@ -6,11 +6,11 @@ from numpy.typing import NDArray
 
 from sstrain.kernels._jit import inline, parallel_kernel, signed
 from sstrain.kernels.batches import BatchArrays
-from sstrain.kernels.drawing import Candidates
-from sstrain.kernels.linear_cells import TILES, tile_bounds
+from sstrain.kernels.candidates import Candidates
 from sstrain.kernels.low_rank import Pooling, scale_pooled
 from sstrain.kernels.storage import stored
 from sstrain.kernels.tables import DenseTable
+from sstrain.kernels.tiles import TILES, tile_bounds
 
 __all__ = ["low_rank_backward_each", "low_rank_score_each"]
 

@@ -15,10 +15,10 @@ from sstrain.kernels.averaging import NotAveraged, averaged
 from sstrain.kernels.batches import BatchArrays
 from sstrain.kernels.dense_exact import BLOCK, Partials
 from sstrain.kernels.exponential import exp32
-from sstrain.kernels.linear_cells import TILES, tile_bounds
 from sstrain.kernels.low_rank import Pooling, rows_of, scale_pooled
 from sstrain.kernels.low_rank_update import apply_bias, apply_row
 from sstrain.kernels.tables import DenseTable
+from sstrain.kernels.tiles import TILES, tile_bounds
 
 __all__ = [
     "low_rank_backward_all",

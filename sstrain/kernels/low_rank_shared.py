@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from sstrain.kernels._jit import inline, kernel, parallel_kernel, signed
 from sstrain.kernels.averaging import NotAveraged
 from sstrain.kernels.batches import BatchArrays
-from sstrain.kernels.linear_cells import TILES, tile_bounds
 from sstrain.kernels.linear_shared import Touched
 from sstrain.kernels.low_rank import Pooling, read_rows, scale_pooled
 from sstrain.kernels.tables import DenseTable
+from sstrain.kernels.tiles import TILES, tile_bounds
 
 __all__ = [
     "low_rank_backward_shared",

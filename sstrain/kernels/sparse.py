@@ -7,9 +7,9 @@ from numba import prange
 from numpy.typing import NDArray
 
 from sstrain.kernels._jit import dispatched, inline, kernel, parallel_kernel, signed
-from sstrain.kernels.linear_cells import TILES, tile_bounds
 from sstrain.kernels.storage import stored
 from sstrain.kernels.tables import DenseTable, find_cell, table_weight
+from sstrain.kernels.tiles import TILES, tile_bounds
 
 __all__ = ["SparseTable", "count_magnitudes", "keep_largest"]
 

@@ -14,10 +14,10 @@ from sstrain.kernels._jit import inline, parallel_kernel, signed
 from sstrain.kernels.averaging import NotAveraged, averaged
 from sstrain.kernels.batches import BatchArrays
 from sstrain.kernels.dense_exact import BLOCK, Partials, to_exponentials
-from sstrain.kernels.linear_cells import TILES, tile_bounds
 from sstrain.kernels.sparse import SparseTable
 from sstrain.kernels.storage import stored
 from sstrain.kernels.tables import change_cell
+from sstrain.kernels.tiles import TILES, tile_bounds
 from sstrain.kernels.update_rule import row_rate, sums_rows
 
 __all__ = ["sparse_forward", "sparse_score_all", "sparse_update_all"]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sstrain.optim.base import Optimizer
 
 __all__ = [
+    "ClassVectors",
     "Description",
     "ForwardPass",
     "Layout",
@@ -110,6 +111,11 @@ class Model(_WarmStart):
         run: str | None = getattr(self, "from")
         return run
 
+    @property
+    def class_vector_size(self) -> int:
+        """The size of the vector that it has for each class; 0 for a layout that has none."""
+        return 0
+
     #: Whether more features or classes take more memory.
     grows_with_data: ClassVar[bool] = True
 
@@ -146,6 +152,16 @@ class Model(_WarmStart):
     @abstractmethod
     def step_bytes(self, num_features: int, num_classes: int, shape: StepShape) -> int:
         """Return the bytes of a step's scratch arrays."""
+
+
+class ClassVectors(Protocol):
+    """A layout whose scores are products of a vector for the example and one for the class."""
+
+    def class_vectors(self, averaged: bool = True) -> tuple[Float32, Float32]:
+        """Return the classes' vectors, float32 [V, r], and biases [V]."""
+
+    def pooled(self, batch: "Batch", averaged: bool = True) -> Float32:
+        """Return the examples' vectors, float32 [B, r]; valid until the next call."""
 
 
 class Layout(Protocol):

@@ -45,6 +45,11 @@ class LowRank(Model):
         "rank": (1024, 512, 300, 200, 128, 100, 64, 32, 16, 8)
     }
 
+    @property
+    def class_vector_size(self) -> int:
+        """The rank."""
+        return self.rank
+
     def default_accumulator(self, batch_size: int) -> float:
         """Return the ``initial_accumulator`` where the config gives none: 1 / (2 batch_size)^2.
 

@@ -117,12 +117,18 @@ class Factors(Parametric):
         products: NDArray[np.float32] = np.einsum("ij,ij->i", rows, columns)
         return products
 
-    def class_vectors(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the class factors [V, r] and the bias [V], by the average if there is one."""
+    def class_vectors(
+        self, averaged: bool = True
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the class factors [V, r] and the bias [V].
+
+        They are by the average if there is one and it is not declined. Views of the live weights,
+        where they are float32 and no average is asked for.
+        """
         found = []
         for name in ("class_factors", "bias"):
             one = self.parameters[name]
-            if one.average is None or not one.average.steps:
+            if not averaged or one.average is None or not one.average.steps:
                 found.append(one.as_float32())
             else:
                 found.append(AveragedTensor(one.tensor, one.average).whole().astype(np.float32))

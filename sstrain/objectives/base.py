@@ -1,8 +1,9 @@
 """What every objective has in common."""
 
+import math
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,11 @@ from sstrain.section import Section
 if TYPE_CHECKING:
     from sstrain.kernels import Candidates
 
-__all__ = ["Float32", "Moments", "Objective", "SampledObjective"]
+__all__ = ["Examples", "Float32", "Moments", "Objective", "SampledObjective", "State"]
 
 Float32 = NDArray[np.float32]
+#: Arrays with a number for each training example, by name, as a checkpoint keeps them.
+State = dict[str, NDArray[Any]]
 
 
 class Objective(Section):
@@ -29,6 +32,19 @@ class Objective(Section):
     def excludes_targets(self) -> bool:
         """Whether an example's own target is never drawn as a candidate."""
         return False
+
+    def uniform_loss(self, num_classes: int, num_samples: int) -> float:
+        """Return about the loss of equal scores, in nats: a run whose loss is far above fails."""
+        return math.log(num_classes)
+
+
+class Examples(NamedTuple):
+    """What a sampled objective may know of a batch beside its scores."""
+
+    weights: Float32  # [B]
+    ids: NDArray[np.int64]  # [B], places in the objective's state
+    squared_norms: Float32  # [B], |x|^2, where the objective asks for them; else [0]
+    rate: float  # the learning rate of the step
 
 
 @dataclass(frozen=True)
@@ -56,12 +72,30 @@ class Moments:
 
 
 class SampledObjective(Objective):
-    """A loss of the target's score and of drawn candidates' scores."""
+    """A loss of the target's score and of drawn candidates' scores.
+
+    It is a pure function of small arrays: it knows no weights and no data. What it must remember of
+    each training example is a state that it is given, and changes in place.
+    """
 
     sampled: ClassVar[bool] = True
 
     #: Whether loss and target's score add up to the log of an estimate of Z.
     estimates_partition: ClassVar[bool] = False
+    #: Whether draws are independent where the config does not say.
+    replacement: ClassVar[bool] = True
+    #: Whether draws must be independent.
+    needs_replacement: ClassVar[bool] = False
+    #: Whether a draw that equals the target stays among the negatives, as the optimum needs it.
+    keeps_hits: ClassVar[bool] = False
+    #: Whether the best scores are the log-probabilities less log q, which must not change then.
+    shifts_by_log_q: ClassVar[bool] = False
+    #: Whether `gradient` is to be given the squared norms of the examples' features.
+    needs_squared_norms: ClassVar[bool] = False
+
+    def state(self, num_examples: int) -> State:
+        """Return what the objective remembers of each training example, before the first step."""
+        return {}
 
     @abstractmethod
     def gradient(
@@ -70,12 +104,13 @@ class SampledObjective(Objective):
         scores: Float32,
         candidates: "Candidates",
         hits: NDArray[np.int32],
-        weights: Float32,
+        examples: Examples,
+        state: State,
         losses: NDArray[np.float64],
         d_targets: Float32,
         d_scores: Float32,
     ) -> int:
-        """Write losses and score gradients of the weighted mean loss; know no weights, no data.
+        """Write losses and score gradients of the weighted mean loss.
 
         Parameters
         ----------
@@ -84,11 +119,14 @@ class SampledObjective(Objective):
         candidates : Candidates
         hits : int32 array of shape [B]
             Each target's place among its candidates, or -1.
-        weights : float32 array of shape [B]
+        examples : Examples
+        state : dict
+            Of `state`; changed in place.
         losses : float64 array of shape [B]
             Written, unweighted.
         d_targets, d_scores : float32 arrays of shape [B] and [B, K]
-            Written.
+            Written. A hit that counts as a negative has its share in ``d_scores`` at its place,
+            apart from ``d_targets``.
 
         Returns
         -------

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sstrain import kernels
-from sstrain.objectives.base import Float32, Moments, SampledObjective
+from sstrain.objectives.base import Examples, Float32, Moments, SampledObjective, State
 
 if TYPE_CHECKING:
     from sstrain.kernels import Candidates
@@ -38,7 +38,8 @@ class Importance(SampledObjective):
         scores: Float32,
         candidates: "Candidates",
         hits: NDArray[np.int32],
-        weights: Float32,
+        examples: Examples,
+        state: State,
         losses: NDArray[np.float64],
         d_targets: Float32,
         d_scores: Float32,
@@ -46,7 +47,15 @@ class Importance(SampledObjective):
         """Write losses and score gradients of the weighted mean loss."""
         keep = self.accidental_hits == "keep"
         return kernels.importance_gradient(
-            target_scores, scores, candidates, hits, keep, weights, losses, d_targets, d_scores
+            target_scores,
+            scores,
+            candidates,
+            hits,
+            keep,
+            examples.weights,
+            losses,
+            d_targets,
+            d_scores,
         )
 
     def moments(

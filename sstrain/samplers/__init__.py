@@ -1,16 +1,15 @@
-"""Proposal distributions: one a file, one line each in `sstrain.samplers.table`."""
+"""Proposal distributions: one a file, one line each in the table below or in `table`."""
 
 from typing import TYPE_CHECKING
 
-from sstrain.samplers.base import Drawing, FixedProposal, Proposal, Sharing
+from sstrain.samplers.base import Drawing, Proposal, Sampler, Setting, Sharing
+from sstrain.samplers.fixed import FixedProposal
 from sstrain.samplers.mixture import Mixture
 from sstrain.samplers.table import FIXED
 from sstrain.section import merged, one_of
 
 if TYPE_CHECKING:
-    from sstrain.data.vocabulary import Vocabulary
-    from sstrain.objectives import Objective
-    from sstrain.samplers.fixed import FixedSampler
+    from sstrain.samplers.base import SamplerSection, State
 
 __all__ = [
     "PROPOSALS",
@@ -18,19 +17,22 @@ __all__ = [
     "Drawing",
     "FixedProposal",
     "Proposal",
+    "Sampler",
     "SamplerSection",
+    "Setting",
     "build_sampler",
+    "check_sampler",
 ]
 
-PROPOSALS: dict[str, type[Proposal]] = {**FIXED, "mixture": Mixture}
+PROPOSALS: dict[str, type[Proposal]] = {
+    **FIXED,
+    "mixture": Mixture,
+}
 
-if TYPE_CHECKING:
-
-    class SamplerSection(Drawing, Proposal):
-        """A ``sampler:`` section of a config: a proposal's keys and the drawing keys."""
-else:
+if not TYPE_CHECKING:
     SamplerSection = one_of(
-        merged(f"{proposal.__name__}Sampler", proposal, Drawing) for proposal in PROPOSALS.values()
+        merged(f"{proposal.__name__}Sampler", proposal, proposal.sharing, proposal.counting)
+        for proposal in PROPOSALS.values()
     )
 
 
@@ -40,20 +42,43 @@ if TYPE_CHECKING:
         """One of the ``samplers:`` of a comparison: a sampler section but for ``num_samples``."""
 else:
     ComparedSampler = one_of(
-        merged(f"Compared{proposal.__name__}", proposal, Sharing) for proposal in PROPOSALS.values()
+        merged(f"Compared{proposal.__name__}", proposal, proposal.sharing)
+        for proposal in PROPOSALS.values()
     )
 
 
+def check_sampler(section: "SamplerSection", setting: Setting) -> None:
+    """Refuse a proposal that cannot serve the data, before anything is fitted.
+
+    Raises
+    ------
+    UserError
+    """
+    from sstrain.samplers.drawn import check_distinct_samples
+
+    check_distinct_samples(section, setting)
+    section.check(setting)
+
+
 def build_sampler(
-    section: "SamplerSection | None", objective: "Objective", vocabulary: "Vocabulary"
-) -> "FixedSampler | None":
-    """Return the sampler of a sampled objective, ready to draw; None for the exact one.
+    section: "SamplerSection", setting: Setting, state: "State | None" = None
+) -> Sampler:
+    """Return a sampler, ready to draw.
+
+    Parameters
+    ----------
+    section : a sampler section of a config
+        Resolved.
+    setting : Setting
+    state : dict, optional
+        What a checkpoint kept of one; by default it is fitted anew.
 
     Raises
     ------
     UserError
         If the proposal cannot serve the data.
     """
-    if section is None:
-        return None
-    return section.build(vocabulary, objective.excludes_targets)
+    if state is None:
+        check_sampler(section, setting)
+        state = section.fit(setting)
+    return section.sampler(state, setting)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sstrain.errors import UserError
-from sstrain.samplers.base import FixedProposal
+from sstrain.samplers.fixed import FixedProposal
 from sstrain.section import FilePath
 
 if TYPE_CHECKING:

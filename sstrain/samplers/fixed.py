@@ -1,139 +1,128 @@
-"""The one drawing code of every proposal with a fixed q: alias draws, hits, distinct draws."""
+"""Proposals with a fixed q, and the one sampler of all of them, which draws by an alias table."""
 
-from typing import TYPE_CHECKING
+from abc import abstractmethod
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sstrain import kernels
 from sstrain.errors import UserError
+from sstrain.samplers.base import DataSize, Proposal, Sampler, Setting, State
+from sstrain.samplers.drawn import DrawnSampler
 
 if TYPE_CHECKING:
     from sstrain.data.batches import Batch
     from sstrain.data.vocabulary import Vocabulary
-    from sstrain.kernels import AliasTable, Candidates
-    from sstrain.samplers.base import FixedSection
+    from sstrain.kernels import AliasTable
+    from sstrain.samplers.base import SamplerSection
 
-__all__ = ["FixedSampler"]
-
-#: Purposes of the random streams.
-_SHARED, _EACH = 2, 3
+__all__ = ["FixedProposal", "FixedSampler", "alias_state", "check_every_class"]
 
 
-class FixedSampler:
-    """Draws candidates from a proposal that depends on no example and no weight.
+def alias_state(log_q: NDArray[np.float64]) -> State:
+    """Return the alias table of a distribution, float64 [V], as a checkpoint keeps it."""
+    state: State = {
+        "threshold": np.empty(len(log_q)),
+        "alias": np.empty(len(log_q), np.int32),
+        "log_q": log_q,
+    }
+    kernels.build_alias(np.exp(log_q), state["threshold"], state["alias"])
+    return state
 
-    Parameters
-    ----------
-    section : a sampler section of a config
-        A `FixedProposal` and its `Drawing` keys.
-    vocabulary : Vocabulary
-    exclude_targets : bool
-        Whether an example's own target is never drawn (``accidental_hits: resample``).
+
+def check_every_class(name: str, log_q: NDArray[np.float64], vocabulary: "Vocabulary") -> None:
+    """Refuse a q that leaves a class out.
 
     Raises
     ------
     UserError
-        If a class has no probability, or more distinct classes are asked for than there are.
     """
-
-    def __init__(
-        self, section: "FixedSection", vocabulary: "Vocabulary", exclude_targets: bool = False
-    ) -> None:
-        self.section = section
-        self.exclude_targets = exclude_targets
-        log_q = section.log_q(vocabulary)
-        _check_every_class(section, log_q, vocabulary)
-        _check_distinct_samples(section, vocabulary, exclude_targets)
-        threshold = np.empty(len(log_q))
-        alias = np.empty(len(log_q), np.int32)
-        kernels.build_alias(np.exp(log_q), threshold, alias)
-        self.table: AliasTable = kernels.AliasTable(threshold, alias, log_q)
-        self._buffers: Candidates | None = None
-
-    def draw(self, batch: "Batch", seed: int, epoch: int, step: int) -> "Candidates":
-        """Draw the candidates of one step: a pure function of (seed, epoch, step or example).
-
-        Returns
-        -------
-        Candidates
-            One group where the batch shares them, else one an example; valid until the next call.
-        """
-        section = self.section
-        if section.share == "batch":
-            out = self._out(1)
-            key = kernels.stream_key(seed, _SHARED, epoch, step)
-            kernels.draw_shared(self.table, section.num_samples, section.replacement, key, out)
-            return out
-        out = self._out(batch.size)
-        if self.exclude_targets:
-            excluded = batch.targets
-        else:
-            excluded = np.full(batch.size, -1, np.int32)
-        key = kernels.stream_key(seed, _EACH, epoch, 0)
-        kernels.draw_each(
-            self.table,
-            section.num_samples,
-            section.replacement,
-            key,
-            batch.example_ids,
-            excluded,
-            out,
-        )
-        return out
-
-    def log_prob(self, batch: "Batch") -> NDArray[np.float64]:
-        """Return log q of every class, for each example or once for all: float64 [1 or B, V]."""
-        return self.table.log_q[np.newaxis]
-
-    def tensors(self) -> dict[str, NDArray[np.float64] | NDArray[np.int32]]:
-        """Return the arrays that a checkpoint keeps."""
-        table = self.table
-        return {"threshold": table.threshold, "alias": table.alias, "log_q": table.log_q}
-
-    def _out(self, groups: int) -> "Candidates":
-        if self._buffers is None or len(self._buffers.counts) < groups:
-            shape = (groups, self.section.num_samples)
-            self._buffers = kernels.Candidates(
-                classes=np.zeros(shape, np.int32),
-                multiplicity=np.zeros(shape, np.float32),
-                log_expected_count=np.zeros(shape, np.float32),
-                counts=np.zeros(groups, np.int32),
-            )
-        buffers = self._buffers
-        if len(buffers.counts) == groups:
-            return buffers
-        return kernels.Candidates(
-            buffers.classes[:groups],
-            buffers.multiplicity[:groups],
-            buffers.log_expected_count[:groups],
-            buffers.counts[:groups],
-        )
-
-
-def _check_every_class(
-    section: "FixedSection", log_q: NDArray[np.float64], vocabulary: "Vocabulary"
-) -> None:
-    """Refuse a q that leaves a class out."""
     # exp(-745) is the smallest positive float64: below it a class would never be drawn.
-    missing = np.flatnonzero(log_q <= -745)
+    missing = np.flatnonzero(~(log_q > -745))
     if len(missing):
         label = vocabulary.classes[missing[0]]
         others = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
         raise UserError(
-            f"sampler: {section.type} gives class {label!r}{others} of the training set zero "
+            f"sampler: {name} gives class {label!r}{others} of the training set zero "
             "probability; every class needs some, or its share of the sum is lost; "
             "mix it with uniform (type: mixture), or add the class"
         )
 
 
-def _check_distinct_samples(
-    section: "FixedSection", vocabulary: "Vocabulary", exclude_targets: bool
-) -> None:
-    available = vocabulary.num_classes - (1 if exclude_targets else 0)
-    if not section.replacement and section.num_samples > available:
-        raise UserError(
-            f"sampler.num_samples: more samples than classes without replacement; got "
-            f"{section.num_samples}; at most {available} (V = {vocabulary.num_classes}"
-            f"{', less the target' if exclude_targets else ''})"
+class FixedSampler(DrawnSampler):
+    """Draws candidates from a proposal that depends on no example and no weight.
+
+    Parameters
+    ----------
+    section : a sampler section of a config
+    state : dict
+        Of `alias_state`.
+    setting : Setting
+    """
+
+    def __init__(self, section: "SamplerSection", state: State, setting: Setting) -> None:
+        super().__init__(section, setting)
+        self.table: AliasTable = kernels.AliasTable(
+            state["threshold"], state["alias"], state["log_q"]
         )
+
+    def proposal(self, batch: "Batch") -> "AliasTable":
+        """Return the alias table, the same for every batch."""
+        return self.table
+
+    def tensors(self) -> State:
+        """Return the alias table."""
+        return self.table._asdict()
+
+
+class FixedProposal(Proposal):
+    """A proposal over the classes that depends neither on the example nor on the weights."""
+
+    @abstractmethod
+    def log_weights(self, vocabulary: "Vocabulary") -> NDArray[np.float64]:
+        """Return log q up to a constant, for each class.
+
+        Parameters
+        ----------
+        vocabulary : Vocabulary
+            The classes in the order of their ids, with their counts among the training rows.
+
+        Returns
+        -------
+        float64 array of shape [V]
+            Minus infinity where the proposal gives no probability.
+        """
+
+    def log_q(self, vocabulary: "Vocabulary") -> NDArray[np.float64]:
+        """Return log q of every class, float64 [V]; minus infinity where there is no probability.
+
+        Raises
+        ------
+        UserError
+            If no class has any probability.
+        """
+        log_weights = self.log_weights(vocabulary)
+        total = np.logaddexp.reduce(log_weights)
+        if not np.isfinite(total):
+            raise UserError(
+                f"sampler: {self.type} gives no class of the training set any probability, class "
+                f"{vocabulary.classes[0]!r} for one; expected some for every class"
+            )
+        return np.asarray(log_weights - total)
+
+    def check(self, setting: Setting) -> None:
+        """Refuse a q that leaves a class of the training set out."""
+        check_every_class(self.type, self.log_q(setting.vocabulary), setting.vocabulary)
+
+    def memory_bytes(self, size: DataSize) -> int:
+        """Return the bytes of an alias table: threshold, alias, log q."""
+        return 20 * size.num_classes
+
+    def fit(self, setting: Setting) -> State:
+        """Return the alias table of q."""
+        return alias_state(self.log_q(setting.vocabulary))
+
+    def sampler(self, state: State, setting: Setting) -> Sampler:
+        """Return the one sampler that serves every fixed q."""
+        return FixedSampler(cast("SamplerSection", self), state, setting)

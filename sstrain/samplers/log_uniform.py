@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sstrain.samplers.base import FixedProposal
+from sstrain.samplers.fixed import FixedProposal
 
 if TYPE_CHECKING:
     from sstrain.data.vocabulary import Vocabulary

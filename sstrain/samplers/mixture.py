@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from sstrain.samplers.base import FixedProposal
+from sstrain.samplers.fixed import FixedProposal
 from sstrain.samplers.table import FIXED
 from sstrain.section import NonEmpty, Section, merged, one_of
 

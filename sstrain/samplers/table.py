@@ -1,7 +1,7 @@
 """The table of proposals with a fixed q: a new one is one file and one line here."""
 
-from sstrain.samplers.base import FixedProposal
 from sstrain.samplers.file import File
+from sstrain.samplers.fixed import FixedProposal
 from sstrain.samplers.log_uniform import LogUniform
 from sstrain.samplers.uniform import Uniform
 from sstrain.samplers.unigram import Unigram

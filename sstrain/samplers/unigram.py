@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from sstrain.samplers.base import FixedProposal
+from sstrain.samplers.fixed import FixedProposal
 
 if TYPE_CHECKING:
     from sstrain.data.vocabulary import Vocabulary

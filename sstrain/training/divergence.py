@@ -1,6 +1,5 @@
 """When a run has diverged, and the error that says so."""
 
-import math
 from typing import TYPE_CHECKING
 
 from sstrain.errors import FailureError
@@ -8,7 +7,7 @@ from sstrain.errors import FailureError
 if TYPE_CHECKING:
     from sstrain.training.engine import Engine
 
-__all__ = ["DivergedError", "LossWatch", "bad_loss", "bad_weights"]
+__all__ = ["DivergedError", "LossWatch", "bad_loss", "bad_proposal", "bad_weights"]
 
 #: Steps over which the loss is averaged.
 _WINDOW = 20
@@ -27,10 +26,15 @@ class LossWatch:
 
     A linear softmax has bounded gradients: too high a rate seldom makes its weights infinite, it
     makes its losses thousands of nats.
+
+    Parameters
+    ----------
+    uniform : float
+        The loss of equal scores, in nats.
     """
 
-    def __init__(self, num_classes: int) -> None:
-        self.uniform = max(math.log(num_classes), 1.0)
+    def __init__(self, uniform: float) -> None:
+        self.uniform = max(uniform, 1.0)
         self.recent: list[float] = []
 
     def take(self, engine: "Engine", rate: float, loss: float) -> None:
@@ -56,6 +60,17 @@ class LossWatch:
 def bad_loss(engine: "Engine", rate: float, place: str) -> DivergedError:
     """Return the error for a loss that is not finite."""
     return _diverged(engine, rate, f"the loss of the example in {place} is not finite")
+
+
+def bad_proposal(engine: "Engine", class_id: int) -> FailureError:
+    """Return the error for a class whose log q is not finite."""
+    assert engine.config.sampler is not None
+    label = engine.vocabulary.classes[class_id]
+    kind = engine.config.sampler.type
+    return FailureError(
+        f"step {engine.done + 1}: sampler {kind}: log q of class {label!r} is not finite; "
+        "expected a probability above 0; use another sampler, as unigram"
+    )
 
 
 def bad_weights(engine: "Engine", rate: float) -> DivergedError:

@@ -7,12 +7,9 @@ import numpy as np
 from sstrain import kernels
 from sstrain.data.batches import BatchReader, epoch_order
 from sstrain.models.base import StepContext
-from sstrain.objectives.base import SampledObjective
-from sstrain.objectives.exact import Exact
 from sstrain.optim import learning_rate
-from sstrain.samplers import build_sampler
-from sstrain.training.divergence import LossWatch, bad_loss, bad_weights
-from sstrain.training.step import ExactStep, SampledStep, Step
+from sstrain.training.divergence import LossWatch, bad_loss, bad_proposal, bad_weights
+from sstrain.training.gradient import Gradient
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +18,7 @@ if TYPE_CHECKING:
     from sstrain.data.batches import Batch
     from sstrain.data.dataset import Dataset
     from sstrain.data.vocabulary import Vocabulary
+    from sstrain.samplers import Sampler
     from sstrain.section import Span
     from sstrain.training.checkpoint import Checkpoint
     from sstrain.training.tensors import TensorSource
@@ -50,9 +48,8 @@ class Engine:
     Attributes
     ----------
     model : Layout
-    sampler : FixedSampler or None
-    num_features : int
-        D.
+    gradient : Gradient
+        Of the present step: objective and sampler.
     done : int
         Steps done.
     total_steps, steps_per_epoch : int
@@ -70,8 +67,7 @@ class Engine:
     ) -> None:
         self.config = config
         self.dataset = dataset
-        self.num_features = vocabulary.num_features
-        self.sampler = build_sampler(config.sampler, config.objective, vocabulary)
+        self.vocabulary = vocabulary
         config.model.check(vocabulary.num_features, vocabulary.num_classes)
         self.model = config.model.allocate(
             vocabulary.num_features, vocabulary.num_classes, config.optimizer
@@ -79,10 +75,10 @@ class Engine:
         self.model.initialise(vocabulary, config.seed)
         if start is not None:
             start.apply(self.model)
-        self._take_step: Step = self._build_step(vocabulary.num_classes)
+        self.gradient = Gradient(config, dataset, vocabulary, self.model)
         self._reader = BatchReader(dataset, vocabulary.num_features)
         self._shuffle_block = dataset.shuffle_block
-        self._watch = LossWatch(vocabulary.num_classes)
+        self._watch = LossWatch(self._uniform_loss())
         self.steps_per_epoch = -(-dataset.num_examples // config.training.batch_size)
         if total_steps is None:
             total_steps = self.steps_per_epoch * config.training.epochs
@@ -95,16 +91,18 @@ class Engine:
         self.last_rate = self.rate
         self._pending_decay = 1.0
 
-    def _build_step(self, num_classes: int) -> Step:
-        objective = self.config.objective
-        if isinstance(objective, Exact):
-            return ExactStep(self.model, objective, num_classes)
-        assert self.sampler is not None
-        assert isinstance(objective, SampledObjective)
-        return SampledStep(self.model, objective, self.sampler, self.config.seed)
+    def _uniform_loss(self) -> float:
+        sampler = self.config.sampler
+        num_samples = 0 if sampler is None else sampler.num_samples
+        return self.config.objective.uniform_loss(self.vocabulary.num_classes, num_samples)
 
     def _steps(self, span: "Span | None") -> int | None:
         return None if span is None else span.in_steps(self.steps_per_epoch)
+
+    @property
+    def sampler(self) -> "Sampler | None":
+        """The sampler of the present step; None for the exact gradient."""
+        return self.gradient.sampler
 
     @property
     def rate(self) -> float:
@@ -133,8 +131,12 @@ class Engine:
         if self._average_from is not None and self.done >= self._average_from:
             self.model.count_averaged_step()
         key = kernels.stream_key(self.config.seed, _STEP, epoch, position)
-        outcome = self._take_step(batch, epoch, position, StepContext(rate, key))
+        if self.sampler is not None:
+            self.sampler.refresh(self.done)
+        outcome = self.gradient.take_step(batch, epoch, position, StepContext(rate, key))
         if outcome.bad_losses:
+            if outcome.bad_class is not None:
+                raise bad_proposal(self, outcome.bad_class)
             first = int(np.flatnonzero(~np.isfinite(outcome.losses))[0])
             raise bad_loss(self, rate, self._place(int(batch.example_ids[first])))
         if outcome.bad_weights:
@@ -163,7 +165,7 @@ class Engine:
         key = kernels.stream_key(self.config.seed, _STEP, 0, 0)
         if self._average_from == 0:
             self.model.count_averaged_step()
-        self._take_step(self._reader.take(ids), 0, 0, StepContext(self.rate, key))
+        self.gradient.take_step(self._reader.take(ids), 0, 0, StepContext(self.rate, key))
 
     def _place(self, example: int) -> str:
         rows = self.dataset.rows
@@ -201,10 +203,7 @@ class Engine:
 
     def tensors(self) -> "dict[str, Mapping[str, TensorSource]]":
         """Return what a checkpoint keeps, by part."""
-        parts: dict[str, Mapping[str, TensorSource]] = dict(self.model.tensors())
-        if self.sampler is not None:
-            parts["sampler"] = self.sampler.tensors()
-        return parts
+        return {**self.model.tensors(), **self.gradient.tensors()}
 
     def state(self) -> dict[str, Any]:
         """Return the numbers that a checkpoint keeps."""
@@ -224,8 +223,7 @@ class Engine:
         state = checkpoint.state
         for part, arrays in self.model.live_arrays(state["averaged_steps"]).items():
             checkpoint.read_into(part, arrays)
-        if self.sampler is not None:
-            checkpoint.read_into("sampler", self.sampler.tensors())
+        self.gradient = Gradient(self.config, self.dataset, self.vocabulary, self.model, checkpoint)
         self.done = checkpoint.step
         self.examples = state["examples"]
         self.candidates_scored = state["candidates_scored"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sstrain.diagnostics.measure import memory as measuring
 from sstrain.errors import UserError
 from sstrain.models.base import StepShape
+from sstrain.samplers.base import DataSize
 from sstrain.training.memory import available_memory
 
 if TYPE_CHECKING:
@@ -14,13 +15,11 @@ if TYPE_CHECKING:
     from sstrain.data.dataset import Dataset
     from sstrain.data.vocabulary import Vocabulary
 
-__all__ = ["GIB", "check_memory", "forecast_memory", "still_needed"]
+__all__ = ["GIB", "check_memory", "data_size", "forecast_memory", "still_needed"]
 
 GIB = 1 << 30
 #: The interpreter, numpy, numba and LLVM: 110 MiB from cached kernels, 280 where they compile.
 _PROGRAM = 190 << 20
-#: Bytes a class of an alias table: threshold, alias, log q.
-_SAMPLER_ROW = 20
 #: The parts that are in memory once the data are read.
 _THERE = ("vocabulary", "data", "program")
 #: The parts that no page is used of before the first step.
@@ -47,7 +46,7 @@ def forecast_memory(
     num_features, num_classes = vocabulary.num_features, vocabulary.num_classes
     parts = config.model.memory_bytes(num_features, num_classes, config.optimizer)
     if config.sampler is not None:
-        parts["sampler"] = _SAMPLER_ROW * num_classes
+        parts["sampler"] = config.sampler.memory_bytes(data_size(config, vocabulary, datasets[0]))
     parts["buffers"] = _buffers(config, num_features, num_classes, datasets)
     if config.diagnostics is not None:
         batch = min(config.training.batch_size, datasets[0].num_examples)
@@ -60,6 +59,17 @@ def forecast_memory(
     parts["data"] = sum(dataset.nbytes for dataset in datasets)
     parts["program"] = _PROGRAM
     return parts
+
+
+def data_size(config: "Config", vocabulary: "Vocabulary", dataset: "Dataset") -> DataSize:
+    """Return what the size of a sampler depends on."""
+    return DataSize(
+        vocabulary.num_features,
+        vocabulary.num_classes,
+        dataset.num_examples,
+        len(dataset.indices),
+        config.model.class_vector_size,
+    )
 
 
 def _buffers(

@@ -34,14 +34,14 @@ class LiveDiagnostics:
         section, objective = config.diagnostics, config.objective
         assert section is not None
         assert isinstance(objective, SampledObjective)
-        assert engine.sampler is not None
+        assert engine.gradient.sampler is not None
         self._engine = engine
         self._every = section.every.in_steps(engine.steps_per_epoch)
         self._measurement = Measurement(
             objective,
-            engine.sampler,
+            engine.gradient.sampler,
             engine.dataset,
-            engine.num_features,
+            engine.vocabulary.num_features,
             config.training.batch_size,
             section.examples,
             section.draws,
@@ -53,7 +53,7 @@ class LiveDiagnostics:
 
     def measure(self) -> tuple[list[dict[str, Any]], str]:
         """Return the figures at the present weights, and a line of some of them for a log."""
-        figures = self._measurement.figures(self._engine.model)
+        figures = self._measurement.figures(self._engine.model, self._engine.gradient.state)
         return [figure.as_row() for figure in figures], _line(figures)
 
 

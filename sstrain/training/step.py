@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 from sstrain import kernels
 from sstrain.buffers import Buffers
 from sstrain.models.base import Layout, Scores, StepContext
-from sstrain.objectives.base import SampledObjective
+from sstrain.objectives.base import Examples, SampledObjective, State
 from sstrain.objectives.exact import Exact
 
 if TYPE_CHECKING:
     from sstrain.data.batches import Batch
-    from sstrain.samplers.fixed import FixedSampler
+    from sstrain.kernels import Candidates
+    from sstrain.samplers import Sampler
 
 __all__ = ["ExactStep", "Outcome", "SampledStep", "Step"]
 
@@ -25,6 +26,7 @@ class Outcome(NamedTuple):
     bad_losses: int
     bad_weights: int
     candidates_scored: int
+    bad_class: int | None = None  # one whose log q is not finite
 
 
 class Step(Protocol):
@@ -35,13 +37,30 @@ class Step(Protocol):
 
 
 class SampledStep:
-    """A step with the gradient of a sampled objective."""
+    """A step with the gradient of a sampled objective.
+
+    Parameters
+    ----------
+    model : Layout
+    objective : SampledObjective
+    state : dict
+        What the objective remembers of each training example.
+    sampler : Sampler
+    seed : int
+        Of the run.
+    """
 
     def __init__(
-        self, model: Layout, objective: SampledObjective, sampler: "FixedSampler", seed: int
+        self,
+        model: Layout,
+        objective: SampledObjective,
+        state: State,
+        sampler: "Sampler",
+        seed: int,
     ) -> None:
         self.model = model
         self.objective = objective
+        self.state = state
         self.sampler = sampler
         self.seed = seed
         self._buffers = Buffers()
@@ -58,14 +77,33 @@ class SampledStep:
             buffers.float32("d_targets", batch.size),
             buffers.float32("d_scores", *scores.candidates.shape),
         )
+        examples = self._examples(batch, context.rate)
         bad_losses = self.objective.gradient(
-            *scores, candidates, hits, batch.weights, losses, *gradient
+            *scores, candidates, hits, examples, self.state, losses, *gradient
         )
         bad_weights = 0
         if not bad_losses:
             bad_weights = self.model.update(batch, candidates, hits, gradient, context)
+            self.sampler.observe(batch)
         scored = int(candidates.counts.sum()) * (batch.size // len(candidates.counts))
-        return Outcome(losses, bad_losses, bad_weights, scored + batch.size)
+        bad_class = _bad_class(candidates) if bad_losses else None
+        return Outcome(losses, bad_losses, bad_weights, scored + batch.size, bad_class)
+
+    def _examples(self, batch: "Batch", rate: float) -> Examples:
+        squared_norms = self._buffers.float32("squared_norms", 0)
+        if self.objective.needs_squared_norms:
+            squared_norms = self._buffers.float32("squared_norms", batch.size)
+            kernels.squared_norms(batch.arrays, squared_norms)
+        return Examples(batch.weights, batch.example_ids, squared_norms, rate)
+
+
+def _bad_class(candidates: "Candidates") -> int | None:
+    """Return the first candidate whose log q is not finite, if there is one."""
+    for group, count in enumerate(candidates.counts):
+        bad = np.flatnonzero(~np.isfinite(candidates.log_expected_count[group, :count]))
+        if len(bad):
+            return int(candidates.classes[group, bad[0]])
+    return None
 
 
 class ExactStep:

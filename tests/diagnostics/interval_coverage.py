@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 from enumeration import Key, Problem, true_figures
-from small import dense_matrix, make_config, make_dataset, make_model, make_vocabulary
+from small import dense_matrix, make_config, make_dataset, make_model, make_sampler, make_vocabulary
 
 from sstrain.diagnostics.figures import Figure
 from sstrain.diagnostics.measure import Measurement
 from sstrain.models.dense import DenseModel
 from sstrain.objectives.base import SampledObjective
-from sstrain.samplers import build_sampler
 
 __all__ = ["CASES", "SAMPLERS", "Case", "coverage", "main"]
 
@@ -48,9 +47,7 @@ class Case:
         assert isinstance(config.objective, SampledObjective)
         vocabulary = make_vocabulary(num_classes, D)
         self.objective = config.objective
-        sampler = build_sampler(config.sampler, config.objective, vocabulary)
-        assert sampler is not None
-        self.sampler = sampler
+        self.sampler: Any = make_sampler(config, vocabulary)
         self.dataset = make_dataset(examples, num_classes, D, seed=3, weighted=True)
         model = make_model(config, vocabulary)
         assert isinstance(model, DenseModel)

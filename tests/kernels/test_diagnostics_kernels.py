@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from small import dense_matrix, make_dataset, whole_batch
+from small import dense_matrix, make_candidates, make_dataset, whole_batch
 
 from sstrain import kernels
 from sstrain.data.batches import Batch
@@ -35,7 +35,7 @@ def drawn(request: pytest.FixtureRequest) -> Drawn:
     classes = np.full((groups, K), V + 1000, np.int32)  # never to be read past the counts
     for g, count in enumerate(counts):
         classes[g, :count] = np.sort(rng.choice(V, count, replace=False))
-    candidates = kernels.Candidates(
+    candidates = make_candidates(
         classes,
         rng.integers(1, 4, (groups, K)).astype(np.float32),
         rng.normal(size=(groups, K)).astype(np.float32),
@@ -134,7 +134,7 @@ def test_effective_sample_sizes(drawn: Drawn, scale: float) -> None:
 
 def test_draws_that_are_all_hits_have_no_effective_sample() -> None:
     one = np.ones((1, 1), np.float32)
-    candidates = kernels.Candidates(np.zeros((1, 1), np.int32), one, one, np.ones(1, np.int32))
+    candidates = make_candidates(np.zeros((1, 1), np.int32), one, one, np.ones(1, np.int32))
     sizes = np.full(1, 9.0)
     kernels.effective_sample_sizes(one, candidates, np.zeros(1, np.int32), sizes)
     assert sizes[0] == 0

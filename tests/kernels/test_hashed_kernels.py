@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from reference.softmax import exact_d_scores
-from small import dense_matrix, make_dataset, make_vocabulary, whole_batch
+from small import dense_matrix, make_candidates, make_dataset, make_vocabulary, whole_batch
 
 from sstrain import kernels
 from sstrain.models.base import Scores, StepContext
@@ -127,7 +127,7 @@ def candidates(rng: np.random.Generator, groups: int, width: int) -> Any:
     for group, count in enumerate(counts):
         classes[group, :count] = np.sort(rng.choice(V, count, replace=False))
     ones = np.ones((groups, width), np.float32)
-    return kernels.Candidates(classes, ones, ones, counts.astype(np.int32))
+    return make_candidates(classes, ones, ones, counts.astype(np.int32))
 
 
 def sampled_changes(

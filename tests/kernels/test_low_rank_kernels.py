@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from small import dense_matrix, make_dataset, whole_batch
+from small import dense_matrix, make_candidates, make_dataset, whole_batch
 
 from sstrain import kernels
 
@@ -105,7 +105,7 @@ def test_classes_of_candidates_and_targets_are_listed_once() -> None:
     rng = np.random.default_rng(0)
     counts = np.array([3, 1, 4], np.int32)
     classes = np.sort(rng.permuted(np.tile(np.arange(9, dtype=np.int32), (3, 1)), axis=1)[:, :4])
-    candidates = kernels.Candidates(
+    candidates = make_candidates(
         classes, np.ones((3, 4), np.float32), np.zeros((3, 4), np.float32), counts
     )
     targets = np.array([8, classes[0, 0], 8], np.int32)

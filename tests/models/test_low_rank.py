@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from reference.low_rank import Factors, LowRankGradients, gradients, pooling_factors, scores
-from small import dense_matrix, make_config, make_dataset, make_model, make_vocabulary, whole_batch
+from small import (
+    dense_matrix,
+    make_candidates,
+    make_config,
+    make_dataset,
+    make_model,
+    make_vocabulary,
+    whole_batch,
+)
 
 from sstrain import kernels
 from sstrain.errors import UserError
@@ -66,7 +74,7 @@ def draw(shared: bool) -> "kernels.Candidates":
     classes = np.array([np.sort(rng.permutation(V)[:width]) for _ in range(groups)], np.int32)
     ones = np.ones(classes.shape, np.float32)
     counts = np.full(groups, 80) if shared else rng.integers(0, width + 1, groups)
-    return kernels.Candidates(classes, ones, ones, counts.astype(np.int32))
+    return make_candidates(classes, ones, ones, counts.astype(np.int32))
 
 
 def check_change(

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from reference.importance import importance, log_counts_resample, log_counts_with_replacement
+from small import make_candidates, make_examples
 
 from sstrain import kernels
 from sstrain.objectives.importance import Importance
@@ -51,7 +52,7 @@ def test_losses_and_gradients_equal_the_reference(hits: str, share: str, scale: 
             else log_counts_with_replacement(q, drawn[g])
         )
     columns = [merged(drawn[g], counts[g]) for g in range(groups)]
-    candidates = kernels.Candidates(
+    candidates = make_candidates(
         classes=np.array([c[0] for c in columns]),
         multiplicity=np.array([c[1] for c in columns], np.float32),
         log_expected_count=np.array([c[2] for c in columns], np.float32),
@@ -66,7 +67,15 @@ def test_losses_and_gradients_equal_the_reference(hits: str, share: str, scale: 
     d_scores = np.empty((B, K), np.float32)
     target_scores = scores_all[np.arange(B), targets]
     bad = Importance(accidental_hits=hits).gradient(  # type: ignore[arg-type]
-        target_scores, scores, candidates, hit_places, weights, losses, d_targets, d_scores
+        target_scores,
+        scores,
+        candidates,
+        hit_places,
+        make_examples(weights),
+        {},
+        losses,
+        d_targets,
+        d_scores,
     )
     assert bad == 0
     for i in range(B):
@@ -90,7 +99,7 @@ def test_losses_and_gradients_equal_the_reference(hits: str, share: str, scale: 
 
 
 def test_tiny_probabilities_and_huge_scores_stay_finite() -> None:
-    candidates = kernels.Candidates(
+    candidates = make_candidates(
         classes=np.array([[1, 2]], np.int32),
         multiplicity=np.ones((1, 2), np.float32),
         log_expected_count=np.array([[np.log(2e-30), np.log(1.0)]], np.float32),
@@ -103,7 +112,8 @@ def test_tiny_probabilities_and_huge_scores_stay_finite() -> None:
         np.array([[-1e4, 1e4], [1e4, 0]], np.float32),
         candidates,
         np.array([-1, -1], np.int32),
-        np.ones(2, np.float32),
+        make_examples(np.ones(2, np.float32)),
+        {},
         losses,
         d_targets,
         d_scores,
@@ -115,7 +125,7 @@ def test_tiny_probabilities_and_huge_scores_stay_finite() -> None:
 
 @pytest.mark.parametrize("poison", [np.nan, np.inf])
 def test_scores_that_are_not_finite_are_counted(poison: float) -> None:
-    candidates = kernels.Candidates(
+    candidates = make_candidates(
         classes=np.array([[1]], np.int32),
         multiplicity=np.ones((1, 1), np.float32),
         log_expected_count=np.zeros((1, 1), np.float32),
@@ -128,7 +138,8 @@ def test_scores_that_are_not_finite_are_counted(poison: float) -> None:
         scores,
         candidates,
         np.full(3, -1, np.int32),
-        np.ones(3, np.float32),
+        make_examples(np.ones(3, np.float32)),
+        {},
         np.empty(3),
         np.empty(3, np.float32),
         np.empty((3, 1), np.float32),

@@ -1,4 +1,4 @@
-"""The contract of every proposal in the registry: its draws follow the q that it states."""
+"""Proposals with a fixed q: what the contract of all of them does not ask."""
 
 from pathlib import Path
 from typing import Any
@@ -9,45 +9,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference.importance import partition_estimate
 from scipy import stats
-from small import make_config, make_dataset, make_vocabulary, whole_batch
+from small import make_config, make_dataset, make_sampler, make_vocabulary, whole_batch
 
 from sstrain import kernels
 from sstrain.data.batches import Batch
 from sstrain.errors import UserError
-from sstrain.samplers import PROPOSALS, build_sampler
-from sstrain.samplers.fixed import FixedSampler
 
 V, D = 40, 6
 
 
-@pytest.fixture(scope="module")
-def keys_of(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """Return, for each proposal, keys that differ from its defaults, where it has any."""
-    path = tmp_path_factory.mktemp("q") / "q.tsv"
-    lines = [f"c{j}\t{1 + j % 5}" for j in reversed(range(V))]
-    path.write_text("\n".join(["not a class\t3", "", *lines]) + "\n", encoding="utf-8")
-    return {
-        "unigram": {"power": 0.5, "smoothing": 2.0},
-        "mixture": {
-            "parts": [
-                {"weight": 3.0, "type": "log_uniform"},
-                {"weight": 1, "type": "unigram", "power": 1.0},
-            ]
-        },
-        "file": {"path": str(path)},
-    }
-
-
 def build(
     kind: str, keys: dict[str, Any], num_classes: int = V, hits: str = "drop", **drawing: Any
-) -> FixedSampler:
+) -> Any:
     config = make_config(
         sampler={"type": kind, **keys, **drawing},
         objective={"type": "importance", "accidental_hits": hits},
     )
-    sampler = build_sampler(config.sampler, config.objective, make_vocabulary(num_classes, D))
-    assert sampler is not None
-    return sampler
+    return make_sampler(config, make_vocabulary(num_classes, D))
 
 
 def batch_of(size: int, num_classes: int = V) -> Batch:
@@ -59,99 +37,6 @@ def drawn(candidates: "kernels.Candidates", group: int) -> np.ndarray:
     count = candidates.counts[group]
     times = candidates.multiplicity[group, :count].astype(int)
     return np.repeat(candidates.classes[group, :count], times)
-
-
-@pytest.mark.parametrize("kind", PROPOSALS)
-def test_q_sums_to_one(kind: str, keys_of: dict[str, Any]) -> None:
-    q = np.exp(build(kind, keys_of.get(kind, {})).log_prob(batch_of(1))[0])
-    assert q.min() > 0
-    np.testing.assert_allclose(q.sum(), 1, rtol=1e-12)
-
-
-@pytest.mark.parametrize("kind", PROPOSALS)
-@pytest.mark.parametrize("share", ["batch", "example"])
-def test_draws_follow_q(kind: str, share: str, keys_of: dict[str, Any]) -> None:
-    sampler = build(kind, keys_of.get(kind, {}), num_samples=500, share=share)
-    q = np.exp(sampler.log_prob(batch_of(1))[0])
-    batch = batch_of(20)
-    counts = np.zeros(V)
-    for step in range(20):
-        candidates = sampler.draw(batch, seed=3, epoch=step, step=step)
-        for group in range(len(candidates.counts)):
-            counts += np.bincount(drawn(candidates, group), minlength=V)
-    assert counts.sum() == (10_000 if share == "batch" else 200_000)
-    p_value = stats.chisquare(counts, counts.sum() * q).pvalue
-    print(
-        f"{kind}, shared by the {share}: chi-square of {counts.sum():,.0f} draws, p = {p_value:.3f}"
-    )
-    assert p_value > 1e-3
-
-
-@pytest.mark.parametrize("kind", PROPOSALS)
-def test_candidates_are_distinct_rising_and_counted(kind: str, keys_of: dict[str, Any]) -> None:
-    sampler = build(kind, keys_of.get(kind, {}), num_samples=30, share="example")
-    batch = batch_of(10)
-    candidates = sampler.draw(batch, 1, 0, 0)
-    for group in range(10):
-        count = candidates.counts[group]
-        classes = candidates.classes[group, :count]
-        assert (np.diff(classes) > 0).all()
-        assert candidates.multiplicity[group, :count].sum() == 30
-        np.testing.assert_allclose(
-            candidates.log_expected_count[group, :count],
-            np.log(30) + sampler.log_prob(batch)[0, classes],
-            rtol=1e-6,
-        )
-
-
-@pytest.mark.parametrize("share", ["batch", "example"])
-@pytest.mark.parametrize("replacement", [True, False])
-def test_draws_depend_on_seed_epoch_and_step_or_example_alone(
-    share: str, replacement: bool
-) -> None:
-    sampler = build("unigram", {}, num_samples=5, share=share, replacement=replacement)
-    batch = batch_of(8)
-
-    def classes(seed: int, epoch: int, step: int) -> list[int]:
-        candidates = sampler.draw(batch, seed, epoch, step)
-        return [int(j) for g in range(len(candidates.counts)) for j in drawn(candidates, g)]
-
-    kernels.use_threads(1)
-    first = classes(1, 2, 3)
-    kernels.use_threads(2)
-    assert classes(1, 2, 3) == first
-    assert classes(2, 2, 3) != first
-    assert classes(1, 3, 3) != first
-    assert (classes(1, 2, 4) != first) == (share == "batch")
-
-
-def test_an_example_keeps_its_draws_whatever_stands_beside_it() -> None:
-    dataset = make_dataset(8, V, D)
-    sampler = build("unigram", {}, num_samples=5, share="example")
-    from sstrain.data.batches import BatchReader
-
-    reader = BatchReader(dataset, D)
-    alone = drawn(sampler.draw(reader.take(np.array([6])), 1, 0, 0), 0)
-    together = drawn(sampler.draw(reader.take(np.array([3, 6, 1])), 1, 0, 9), 1)
-    assert np.array_equal(alone, together)
-
-
-def test_resample_never_draws_the_target_and_follows_the_rest() -> None:
-    sampler = build("unigram", {}, num_samples=4000, share="example", hits="resample")
-    batch = batch_of(6)
-    candidates = sampler.draw(batch, 1, 0, 0)
-    q = np.exp(sampler.log_prob(batch_of(1))[0])
-    for i, target in enumerate(batch.targets):
-        counts = np.bincount(drawn(candidates, i), minlength=V)
-        assert counts[target] == 0
-        others = np.delete(q, target) / (1 - q[target])
-        assert stats.chisquare(np.delete(counts, target), 4000 * others).pvalue > 1e-3
-        k = candidates.counts[i]
-        np.testing.assert_allclose(
-            candidates.log_expected_count[i, :k],
-            np.log(4000 * q[candidates.classes[i, :k]] / (1 - q[target])),
-            rtol=1e-5,
-        )
 
 
 def test_resample_where_the_target_has_nearly_all_of_q(tmp_path: Path) -> None:
@@ -254,14 +139,6 @@ def test_a_class_without_probability_is_named(tmp_path: Path) -> None:
         build("file", {"path": str(path)})
 
 
-def test_more_distinct_samples_than_classes() -> None:
-    with pytest.raises(UserError, match=r"sampler.num_samples: .* got 41; at most 40 \(V = 40"):
-        build("uniform", {}, num_samples=41, replacement=False)
-    with pytest.raises(UserError, match=r"got 40; at most 39 \(V = 40, less the target"):
-        build("uniform", {}, num_samples=40, replacement=False, share="example", hits="resample")
-    assert build("uniform", {}, num_samples=41) is not None
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -287,8 +164,7 @@ def test_a_file_with_a_byte_order_mark_and_other_spellings_of_numbers(tmp_path: 
     vocabulary.classes[:] = ["0", "-1", "12"]
     (tmp_path / "q.tsv").write_text("\ufeff0.0\t1e-1\r\n-1\t.3\r\n1.2e1\t0.6", encoding="utf-8")
     config = make_config(sampler={"type": "file", "path": str(tmp_path / "q.tsv")})
-    sampler = build_sampler(config.sampler, config.objective, vocabulary)
-    assert sampler is not None
+    sampler = make_sampler(config, vocabulary)
     np.testing.assert_allclose(np.exp(sampler.table.log_q), [0.1, 0.3, 0.6])
 
 

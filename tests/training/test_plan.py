@@ -90,14 +90,14 @@ def test_memory_is_that_of_the_real_arrays(
     assert forecast.get("averaging", 0) == total(*averages)
     assert forecast["data"] == total(*(split.arrays for split in splits.datasets()))
     if engine.sampler is not None:
-        assert forecast["sampler"] == total(engine.sampler.table)
+        assert forecast["sampler"] == total(engine.sampler.tensors())
     scratch = scratch_bytes(engine)
     assert 0.4 * scratch < forecast["buffers"] < 2.5 * scratch
 
 
 def scratch_bytes(engine: Engine) -> int:
     """Return the bytes of what steps and evaluations use again and again."""
-    owners = [engine.model, engine._take_step, engine._reader, engine.sampler]
+    owners = [engine.model, engine.gradient.take_step, engine._reader, engine.sampler]
     held = [vars(owner) for owner in owners if owner is not None]
     buffers = [b for attributes in held for b in attributes.values() if isinstance(b, Buffers)]
     candidates = getattr(engine.sampler, "_buffers", ())
