@@ -40,4 +40,4 @@ def factored(saved: SavedModel, rank: int = 4, seed: int = 0) -> SavedModel:
     shapes = (saved.vocabulary.num_features, rank), (saved.vocabulary.num_classes, rank)
     features, classes = (rng.normal(size=shape).astype(np.float32) for shape in shapes)
     model: Any = FactoredModel(features, classes, saved.vocabulary.log_prior())
-    return replace(saved, model=model)
+    return replace(saved, model=model, scorer=model)

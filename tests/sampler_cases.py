@@ -54,6 +54,11 @@ CASES: dict[str, Case] = {
         }
     ),
     "file": Case({"path": "FILE"}),
+    "cooccurrence": Case({"discount": 0, "shrinkage": 1.0, "base_share": 0.3}),
+    "in_batch": Case(draws_by_seed=False),
+    "midx": Case({"codewords": 5}, {"type": "low_rank", "rank": 5}),
+    "quadratic": Case({"bucket": 4}, {"type": "low_rank", "rank": 3}),
+    "rff": Case({"bucket": 4, "features": 32}, {"type": "low_rank", "rank": 3}),
 }
 
 
@@ -66,6 +71,11 @@ def shares(kind: str) -> list[str]:
     """Return the values of ``share`` that a proposal allows."""
     annotation = PROPOSALS[kind].sharing.model_fields["share"].annotation
     return [value for value in ("batch", "example") if value in str(annotation)]
+
+
+def replacements(kind: str) -> list[bool]:
+    """Return the values of ``replacement`` that a proposal allows."""
+    return [True, False] if "replacement" in PROPOSALS[kind].sharing.model_fields else [True]
 
 
 def write_probabilities(path: Path) -> str:

@@ -223,7 +223,7 @@ class _Course:
         runner, validation = self.runner, self.runner.splits.validation
         assert validation is not None
         vocabulary = runner.splits.vocabulary
-        predictions = predict_all(self.engine.model, validation, vocabulary)
+        predictions = predict_all(self.engine.scorer, validation, vocabulary)
         evaluation = self.cell.config.evaluation
         top_k = sorted({1, *evaluation.top_k})
         figures = all_figures(predictions, validation, vocabulary, top_k, evaluation.propensity)

@@ -33,8 +33,8 @@ class Comparison(Section):
 
     #: The comparison's folder; by default ``runs/`` and the config file's name.
     output: FilePath | None = None
-    #: A train config, or the path of one; its own objective, sampler and early stopping, seed,
-    #: output and checkpoints play no part.
+    #: A train config, or the path of one; its own objective, sampler, stages and early stopping,
+    #: seed, output and checkpoints play no part.
     base: Config
     #: The sampled objectives.
     objectives: NonEmpty[SampledObjectiveSection] = (Importance(),)
@@ -70,7 +70,7 @@ class Comparison(Section):
             section = kind.model_validate({**dict(sampler), "num_samples": num_samples})
             replacement = isinstance(objective, SampledObjective) and objective.replacement
             section = section.resolved(replacement, self.base.training.batch_size)
-        training = self.base.training
+        training = self.base.training.model_copy(update={"stages": None})
         if self.budget is not None and self.budget.epochs is not None:
             training = training.model_copy(update={"epochs": self.budget.epochs})
         changes = {

@@ -193,10 +193,10 @@ def _about_exact(root: Node, problems: list[Problem]) -> None:
 
 
 def _resolve(comparison: Comparison, name: str) -> Comparison:
-    budget = comparison.budget or Budget(epochs=comparison.base.training.epochs)
     base = resolve(comparison.base)
+    budget = comparison.budget or Budget(epochs=base.training.epochs)
     defaults: dict[str, Any] = {key: Config.model_fields[key].default for key in _UNUSED}
-    training = {"epochs": budget.epochs or Training().epochs, "patience": None}
+    training = {"epochs": budget.epochs or Training().epochs, "patience": None, "stages": None}
     defaults["training"] = base.training.model_copy(update=training)
     return comparison.model_copy(
         update={

@@ -25,7 +25,7 @@ def complete(root: Node, problems: list[Problem], above: Key = ()) -> None:
 
     A section without ``type`` is of the default type; the format of training data that have none is
     that which the file looks like; a held-out source in train's format takes the reading options
-    that it does not give itself, places included.
+    that it does not give itself, places included, and a stage's section takes keys of the run's.
 
     Parameters
     ----------
@@ -39,6 +39,10 @@ def complete(root: Node, problems: list[Problem], above: Key = ()) -> None:
     for name, tag in default_types().items():
         if node := root.get((name,)):
             complete_type(node, tag)
+    stages = root.get(("training", "stages"))
+    if stages and isinstance(stages.value, list):
+        for stage in stages.value:
+            _complete_stage(stage, root)
     train = root.get(("data", "train"))
     if train and isinstance(train.value, dict):
         _tell_format(train, problems, (*above, "data", "train", "format"))
@@ -46,6 +50,23 @@ def complete(root: Node, problems: list[Problem], above: Key = ()) -> None:
         held_out = root.get(("data", split))
         if train and held_out and isinstance(held_out.value, dict):
             _inherit(train, held_out)
+
+
+def _complete_stage(stage: Node, root: Node) -> None:
+    """Write into a stage's sections what they take from the run's."""
+    for name in ("objective", "sampler"):
+        own, run = stage.get((name,)), root.get((name,))
+        if own is None or not isinstance(own.value, dict):
+            continue
+        taken: dict[str, Node] = dict(run.value) if run and isinstance(run.value, dict) else {}
+        if _given(own, "type"):
+            taken = {key: node for key, node in taken.items() if key == "num_samples"}
+        if _given(stage, "num_samples"):
+            taken.pop("num_samples", None)
+        for key, node in taken.items():
+            if not _given(own, key):
+                own.value[key] = node
+        complete_type(own, default_types()[name])
 
 
 def complete_type(node: Node, tag: str) -> None:

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterator, Sequence
 
-from sstrain.config.sections import Config
+from sstrain.config.sections import Config, Stage
 from sstrain.config.shapes import any_of, element, sections, tags
 from sstrain.config.tree import Key, dotted
 from sstrain.section import Section
@@ -55,5 +55,6 @@ def _homes(name: str, section: type[Section], key: Key) -> Iterator[Key]:
         yield key
     for field_name, field in section.model_fields.items():
         inner = [*sections(field.annotation), *sections(element(field.annotation))]
-        for other in inner:
+        # A stage's keys are those of other sections.
+        for other in inner if Stage not in inner else ():
             yield from _homes(name, other, (*key, field_name))

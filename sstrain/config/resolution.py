@@ -4,10 +4,11 @@ import os
 from typing import Any
 
 from sstrain.config.completion import DEFAULT_SAMPLER
-from sstrain.config.sections import Config, Evaluation
-from sstrain.config.shapes import sections, tags
+from sstrain.config.sections import Config, Evaluation, Stage, StageOptimizer, sampler_section
+from sstrain.config.stages import stage_configs
 from sstrain.objectives.base import SampledObjective
 from sstrain.optim import Optimizer
+from sstrain.samplers import SamplerSection
 
 __all__ = ["resolve"]
 
@@ -33,18 +34,49 @@ def resolve(config: Config, name: str = "run") -> Config:
         changes["data"] = data.model_copy(update={"split_seed": None})
     if data.validation is None and evaluation.every == Evaluation().every:
         changes["evaluation"] = evaluation.model_copy(update={"every": None})
-    if isinstance(config.objective, SampledObjective):
-        section = config.sampler or _default_sampler()
-        replacement, size = config.objective.replacement, config.training.batch_size
-        changes["sampler"] = section.resolved(replacement, size)
+    changes["sampler"] = _sampler(config)
+    if stages := config.training.stages:
+        drafts = zip(stages, stage_configs(config), strict=True)
+        training = {
+            "epochs": sum(stage.epochs for stage in stages),
+            "stages": tuple(_stage(stage, draft) for stage, draft in drafts),
+        }
+        changes["training"] = config.training.model_copy(update=training)
     if config.output is None:
         changes["output"] = os.path.abspath(os.path.join("runs", name))
     return config.model_copy(update=changes)
 
 
-def _default_sampler() -> Any:
-    kinds = sections(Config.model_fields["sampler"].annotation)
-    return next(kind for kind in kinds if DEFAULT_SAMPLER in tags(kind)).model_validate({})
+def _sampler(config: Config) -> SamplerSection | None:
+    if not isinstance(config.objective, SampledObjective):
+        return config.sampler
+    section = config.sampler or sampler_section({"type": DEFAULT_SAMPLER})
+    return section.resolved(config.objective.replacement, config.training.batch_size)
+
+
+def _stage(stage: Stage, config: Config) -> Stage:
+    """Return a stage written out whole.
+
+    Parameters
+    ----------
+    stage : Stage
+    config : Config
+        That of the stage as a run's, from `stage_configs`.
+    """
+    optimizer, own = _optimizer(config), stage.optimizer or StageOptimizer()
+    changes = {
+        "objective": config.objective,
+        "sampler": _sampler(config),
+        "num_samples": None,
+        "optimizer": StageOptimizer(
+            learning_rate=optimizer.learning_rate,
+            schedule=own.schedule,
+            warmup=None if own.schedule is None else optimizer.warmup,
+            l2=optimizer.l2,
+            l2_interval=optimizer.l2_interval,
+        ),
+    }
+    return stage.model_copy(update=changes)
 
 
 def _optimizer(config: Config) -> Optimizer:

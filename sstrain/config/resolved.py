@@ -57,6 +57,8 @@ def changes(
 
 def _flat(values: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in values.items():
+        if name == "stages":
+            value = {str(place): stage for place, stage in enumerate(value)}
         if isinstance(value, dict):
             yield from _flat(value, f"{above}{name}.")
         else:

@@ -1,9 +1,10 @@
 """The whole config, composed from each part's typed model."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, Field
 
+from sstrain.config.shapes import sections, tags
 from sstrain.data import HeldOutSource, TrainSource
 from sstrain.models import ModelSection
 from sstrain.models.dense import Dense
@@ -11,8 +12,9 @@ from sstrain.objectives import ObjectiveSection
 from sstrain.objectives.importance import Importance
 from sstrain.optim import OptimizerSection
 from sstrain.optim.adagrad import AdaGrad
-from sstrain.samplers import SamplerSection
-from sstrain.section import FilePath, Interval, IntervalOrMinutes, NonEmpty, Section, Span
+from sstrain.optim.schedules import Schedule
+from sstrain.samplers import SamplerOrAuto, SamplerSection
+from sstrain.section import Duration, FilePath, Interval, IntervalOrMinutes, NonEmpty, Section, Span
 
 __all__ = [
     "Checkpoint",
@@ -21,7 +23,10 @@ __all__ = [
     "DiagnosticSample",
     "Diagnostics",
     "Evaluation",
+    "Stage",
+    "StageOptimizer",
     "Training",
+    "sampler_section",
 ]
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -52,6 +57,37 @@ class Data(Section):
     split_seed: int | None = Field(0, ge=0)
 
 
+class StageOptimizer(Section):
+    """The keys of ``optimizer`` that a stage may have otherwise: those that need no other state."""
+
+    #: By default the run's; without a schedule of the stage's own the run's goes on at this scale.
+    learning_rate: float | None = Field(None, gt=0)
+    #: Runs over the stage's own steps; by default the run's spans all stages.
+    schedule: Schedule | None = None
+    #: Of a schedule of the stage's own, where the default is none.
+    warmup: Duration | None = None
+    #: By default the run's.
+    l2: float | None = Field(None, ge=0)
+    #: By default the run's.
+    l2_interval: int | None = Field(None, ge=1)
+
+
+class Stage(Section):
+    """A part of a run with a gradient of its own; what it does not give is the run's."""
+
+    #: Passes over the training split.
+    epochs: int = Field(ge=1)
+    #: A section without ``type`` changes keys of the run's, one with it stands in its place.
+    objective: ObjectiveSection | None = None
+    #: As ``objective``; num_samples is the run's in any case unless the stage gives it. An exact
+    #: stage has none.
+    sampler: SamplerSection | None = None
+    #: K, by itself: the sampler is the run's but for it.
+    num_samples: int | None = Field(None, ge=1)
+    #: Keys in the place of the run's.
+    optimizer: StageOptimizer | None = None
+
+
 class Training(Section):
     """The loop."""
 
@@ -63,8 +99,13 @@ class Training(Section):
     threads: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
     #: Between two ``train`` lines of metrics.jsonl, and of a log that is no terminal.
     log_every: Interval = Span(200, "steps")
-    #: Evaluations without a better validation log-loss after which training stops; None: never.
+    #: Evaluations without a better validation log-loss after which training stops, in whatever
+    #: stage they are; None: never.
     patience: int | None = Field(None, ge=1)
+    #: Parts of the run, one after another, each with its own objective, sampler, number of samples
+    #: or rate: a sampled start and an exact finish, or more and more samples. The run is as long as
+    #: they are together, in the place of ``epochs``.
+    stages: NonEmpty[Stage] | None = None
 
 
 class Evaluation(Section):
@@ -114,10 +155,18 @@ class Config(Section):
     model: ModelSection = Dense()
     objective: ObjectiveSection = Importance()
     #: For a sampled objective; by default unigram with power 0.75.
-    sampler: SamplerSection | None = None
+    sampler: SamplerOrAuto | None = None
     optimizer: OptimizerSection = AdaGrad()
     training: Training = Training()
     evaluation: Evaluation = Evaluation()
     checkpoint: Checkpoint = Checkpoint()
     #: The sampled gradient beside the exact one, measured while the run trains; not by default.
     diagnostics: Diagnostics | None = None
+
+
+def sampler_section(keys: dict[str, Any]) -> SamplerSection:
+    """Return the sampler section with the given keys, ``type`` among them."""
+    kinds = sections(cast(Any, SamplerSection))
+    kind: Any = next(kind for kind in kinds if keys["type"] in tags(kind))
+    section: SamplerSection = kind.model_validate(keys)
+    return section

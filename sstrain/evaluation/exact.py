@@ -13,7 +13,7 @@ from sstrain.data.dataset import Dataset
 from sstrain.data.vocabulary import Vocabulary
 from sstrain.evaluation.metrics import BANDS, Predictions, band_of_class, figures
 from sstrain.evaluation.multilabel import inverse_propensities, row_figures
-from sstrain.models.base import Layout
+from sstrain.evaluation.scorer import Scorer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ def scoring_batch_size(num_classes: int) -> int:
 
 
 def predict_all(
-    model: Layout,
+    model: Scorer,
     dataset: Dataset,
     vocabulary: Vocabulary,
     advance: "Callable[[int], object] | None" = None,
@@ -42,7 +42,7 @@ def predict_all(
 
     Parameters
     ----------
-    model : Layout
+    model : Scorer
     dataset : Dataset
     vocabulary : Vocabulary
     advance : callable, optional
@@ -92,7 +92,7 @@ def _evaluated(
 
 
 def evaluate(
-    model: Layout,
+    model: Scorer,
     dataset: Dataset,
     vocabulary: Vocabulary,
     top_k: Sequence[int],

@@ -75,7 +75,7 @@ def predictions(
         for batch in BatchReader(dataset, saved.vocabulary.num_features).in_order(size):
             best = np.empty((batch.size, k), np.int32)
             log_probabilities = np.empty((batch.size, k))
-            kernels.top_rows(saved.model.score_all(batch), best, log_probabilities)
+            kernels.top_rows(saved.scorer.score_all(batch), best, log_probabilities)
             for ids, row in zip(best, np.exp(log_probabilities), strict=True):
                 yield [classes[j] for j in ids], row.tolist()
     if num_unknown:

@@ -63,7 +63,7 @@ def evaluate_run(
         dataset = _read_split(saved, split, report, use_cache)
     with bar(dataset.num_examples, "evaluating", "ex") as advance:
         scored = evaluate(
-            saved.model,
+            saved.scorer,
             dataset,
             saved.vocabulary,
             saved.config.evaluation.top_k,

@@ -93,6 +93,10 @@ class SampledObjective(Objective):
     #: Whether `gradient` is to be given the squared norms of the examples' features.
     needs_squared_norms: ClassVar[bool] = False
 
+    def caveat(self, replacement: bool) -> str | None:
+        """Return what a report must say of the objective, with draws that may repeat or not."""
+        return None
+
     def state(self, num_examples: int) -> State:
         """Return what the objective remembers of each training example, before the first step."""
         return {}

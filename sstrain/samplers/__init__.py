@@ -2,10 +2,19 @@
 
 from typing import TYPE_CHECKING
 
+from sstrain.samplers.auto import Auto
 from sstrain.samplers.base import Drawing, Proposal, Sampler, Setting, Sharing
+from sstrain.samplers.cooccurrence import Cooccurrence
 from sstrain.samplers.fixed import FixedProposal
+from sstrain.samplers.in_batch import InBatch
+from sstrain.samplers.learned_unigram import LearnedUnigram
+from sstrain.samplers.midx import Midx
 from sstrain.samplers.mixture import Mixture
+from sstrain.samplers.quadratic import Quadratic
+from sstrain.samplers.rff import Rff
+from sstrain.samplers.softmax import Softmax
 from sstrain.samplers.table import FIXED
+from sstrain.samplers.tree import Tree
 from sstrain.section import merged, one_of
 
 if TYPE_CHECKING:
@@ -18,22 +27,37 @@ __all__ = [
     "FixedProposal",
     "Proposal",
     "Sampler",
+    "SamplerOrAuto",
     "SamplerSection",
     "Setting",
     "build_sampler",
     "check_sampler",
+    "is_auto",
 ]
 
 PROPOSALS: dict[str, type[Proposal]] = {
     **FIXED,
     "mixture": Mixture,
+    "learned_unigram": LearnedUnigram,
+    "in_batch": InBatch,
+    "cooccurrence": Cooccurrence,
+    "softmax": Softmax,
+    "tree": Tree,
+    "midx": Midx,
+    "quadratic": Quadratic,
+    "rff": Rff,
 }
 
-if not TYPE_CHECKING:
-    SamplerSection = one_of(
+if TYPE_CHECKING:
+    SamplerOrAuto = SamplerSection
+else:
+    _SECTIONS = [
         merged(f"{proposal.__name__}Sampler", proposal, proposal.sharing, proposal.counting)
         for proposal in PROPOSALS.values()
-    )
+    ]
+    SamplerSection = one_of(_SECTIONS)
+    #: What a run may have in the place of one.
+    SamplerOrAuto = one_of([*_SECTIONS, Auto])
 
 
 if TYPE_CHECKING:
@@ -45,6 +69,11 @@ else:
         merged(f"Compared{proposal.__name__}", proposal, proposal.sharing)
         for proposal in PROPOSALS.values()
     )
+
+
+def is_auto(section: object) -> bool:
+    """Tell whether a section leaves the sampler to be chosen."""
+    return isinstance(section, Auto)
 
 
 def check_sampler(section: "SamplerSection", setting: Setting) -> None:

@@ -66,8 +66,9 @@ class DataSize(NamedTuple):
     num_features: int  # D
     num_classes: int  # V
     num_examples: int  # of training
-    num_entries: int  # non-zeros of the training rows
+    num_entries: int  # non-zeros of all training examples
     vector_size: int  # of a class's vector in the model; 0 if it has none
+    batch_size: int  # B
 
 
 class Sampler(ABC):

@@ -53,10 +53,19 @@ class DrawnSampler(Sampler):
     def proposal(self, batch: "Batch") -> Any:
         """Return q at a batch, as a NamedTuple that `sstrain.kernels.proposal` knows."""
 
+    @property
+    def width(self) -> int:
+        """The most draws of a group, for which there is room."""
+        return self.section.num_samples
+
+    def num_samples(self, batch: "Batch") -> int:
+        """Return how many draws a group of a batch has."""
+        return self.section.num_samples
+
     def draw(self, batch: "Batch", seed: int, epoch: int, step: int) -> "Candidates":
         """Draw the candidates of one step: a pure function of (seed, epoch, step or example)."""
         section, num_classes = self.section, self.setting.vocabulary.num_classes
-        drawing = num_classes, section.num_samples, self._replacement
+        drawing = num_classes, self.num_samples(batch), self._replacement
         if section.share == "batch":
             out = self._out(1, batch.size)
             key = kernels.stream_key(seed, _SHARED, epoch, step)
@@ -86,7 +95,7 @@ class DrawnSampler(Sampler):
         """Return arrays for so many groups and examples."""
         held = self._buffers
         if held is None or len(held.counts) < groups or len(held.target_log_expected_count) < size:
-            shape = (groups, self.section.num_samples)
+            shape = (groups, self.width)
             held = self._buffers = kernels.Candidates(
                 classes=np.zeros(shape, np.int32),
                 multiplicity=np.zeros(shape, np.float32),

@@ -1,7 +1,7 @@
 """Proposals with a fixed q, and the one sampler of all of them, which draws by an alias table."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +67,7 @@ class FixedSampler(DrawnSampler):
             state["threshold"], state["alias"], state["log_q"]
         )
 
-    def proposal(self, batch: "Batch") -> "AliasTable":
+    def proposal(self, batch: "Batch") -> Any:
         """Return the alias table, the same for every batch."""
         return self.table
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from sstrain.disk import disk_reason, placing_folder, read_json, sync, write_json
 from sstrain.errors import FailureError, UserError
+from sstrain.evaluation.scorer import Shifted
 from sstrain.progress import bar
 from sstrain.serving import hnsw
 from sstrain.serving.hnsw import Index
@@ -192,6 +193,11 @@ def load_index(run: Path, saved: SavedModel) -> Index:
 
 def factored(run: Path, saved: SavedModel) -> Factored:
     """Return a model that has class vectors; one that has none is a `UserError`."""
+    if isinstance(saved.scorer, Shifted):
+        raise UserError(
+            f"{run}: objective {saved.config.objective.type} has taught it scores less log q, "
+            "which an approximate index knows nothing of; predict without --approximate"
+        )
     if not isinstance(saved.model, Factored):
         raise UserError(
             f"{run}: its model is {saved.config.model.type}, which has no class vectors; an "

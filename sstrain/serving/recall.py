@@ -101,7 +101,7 @@ def measure(
     for start in (0, *range(0, count, size)):
         batch = reader.take(ids[start : start + size])
         clock = [time.perf_counter()]
-        scores = saved.model.score_all(batch)
+        scores = saved.scorer.score_all(batch)
         best = np.empty((batch.size, ks[-1]), np.int32)
         kernels.top_rows(scores, best, np.empty(best.shape))
         clock.append(time.perf_counter())

@@ -64,9 +64,9 @@ def bad_loss(engine: "Engine", rate: float, place: str) -> DivergedError:
 
 def bad_proposal(engine: "Engine", class_id: int) -> FailureError:
     """Return the error for a class whose log q is not finite."""
-    assert engine.config.sampler is not None
+    assert engine.sampler is not None
     label = engine.vocabulary.classes[class_id]
-    kind = engine.config.sampler.type
+    kind = engine.sampler.section.type
     return FailureError(
         f"step {engine.done + 1}: sampler {kind}: log q of class {label!r} is not finite; "
         "expected a probability above 0; use another sampler, as unigram"

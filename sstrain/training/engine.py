@@ -6,10 +6,11 @@ import numpy as np
 
 from sstrain import kernels
 from sstrain.data.batches import BatchReader, epoch_order
+from sstrain.evaluation.scorer import Scorer, scorer
 from sstrain.models.base import StepContext
-from sstrain.optim import learning_rate
 from sstrain.training.divergence import LossWatch, bad_loss, bad_proposal, bad_weights
 from sstrain.training.gradient import Gradient
+from sstrain.training.stages import RunStage, check_stages, lay_out
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,8 +49,12 @@ class Engine:
     Attributes
     ----------
     model : Layout
+    stages : tuple of RunStage
+        At least one.
+    stage : RunStage
+        That of the last step; the first before any.
     gradient : Gradient
-        Of the present step: objective and sampler.
+        Of that stage: objective and sampler.
     done : int
         Steps done.
     total_steps, steps_per_epoch : int
@@ -75,26 +80,37 @@ class Engine:
         self.model.initialise(vocabulary, config.seed)
         if start is not None:
             start.apply(self.model)
-        self.gradient = Gradient(config, dataset, vocabulary, self.model)
         self._reader = BatchReader(dataset, vocabulary.num_features)
         self._shuffle_block = dataset.shuffle_block
-        self._watch = LossWatch(self._uniform_loss())
         self.steps_per_epoch = -(-dataset.num_examples // config.training.batch_size)
         if total_steps is None:
             total_steps = self.steps_per_epoch * config.training.epochs
         self.total_steps = total_steps
         self._average_from = self._steps(config.optimizer.average_from)
-        self._warmup = self._steps(config.optimizer.warmup) or 0
+        self.stages = lay_out(config, self.steps_per_epoch, total_steps)
+        check_stages(self.stages, dataset, vocabulary, self.model)
         self.done = 0
+        self._enter(self.stages[0])
         self.examples = 0
         self.candidates_scored = 0
         self.last_rate = self.rate
         self._pending_decay = 1.0
 
+    def _enter(self, stage: RunStage, checkpoint: "Checkpoint | None" = None) -> None:
+        """Begin with a stage's gradient, or go on with it as a checkpoint has it."""
+        self.stage = stage
+        # Two samplers are never in memory at once.
+        vars(self).pop("gradient", None)
+        self.gradient = Gradient(
+            stage.config, self.dataset, self.vocabulary, self.model, checkpoint
+        )
+        # Losses of other objectives are on other scales.
+        self._watch = LossWatch(self._uniform_loss())
+
     def _uniform_loss(self) -> float:
-        sampler = self.config.sampler
+        sampler = self.stage.config.sampler
         num_samples = 0 if sampler is None else sampler.num_samples
-        return self.config.objective.uniform_loss(self.vocabulary.num_classes, num_samples)
+        return self.stage.config.objective.uniform_loss(self.vocabulary.num_classes, num_samples)
 
     def _steps(self, span: "Span | None") -> int | None:
         return None if span is None else span.in_steps(self.steps_per_epoch)
@@ -105,13 +121,23 @@ class Engine:
         return self.gradient.sampler
 
     @property
+    def scorer(self) -> Scorer:
+        """What scores as the model predicts, after the objective of the present step."""
+        return scorer(self.model, self.gradient.objective, self.sampler)
+
+    @property
     def rate(self) -> float:
         """The learning rate of the next step."""
-        optimizer = self.config.optimizer
-        assert optimizer.learning_rate is not None
-        return learning_rate(
-            optimizer.schedule, optimizer.learning_rate, self.done, self.total_steps, self._warmup
-        )
+        return self._stage_of(self.done + 1).rate(self.done)
+
+    def _stage_of(self, step: int) -> RunStage:
+        """Return the stage that a step belongs to, counted from 1."""
+        return next((stage for stage in self.stages if step <= stage.stop), self.stages[-1])
+
+    @property
+    def ends_stage(self) -> bool:
+        """Whether the stage, or the run, ends with the step that was just done."""
+        return self.done == self.stage.stop
 
     @property
     def epoch(self) -> float:
@@ -126,6 +152,8 @@ class Engine:
         DivergedError
             If a loss or a weight is not finite, or the loss is far above any sensible one.
         """
+        if (stage := self._stage_of(self.done + 1)) is not self.stage:
+            self._enter(stage)
         rate = self.last_rate = self.rate
         batch, epoch, position = self._next_batch()
         if self._average_from is not None and self.done >= self._average_from:
@@ -182,13 +210,16 @@ class Engine:
         return self._reader.take(ids), epoch, position
 
     def _decay(self, rate: float) -> None:
-        """Take in the step's weight decay; every so many steps, sweep (equation 30)."""
-        optimizer = self.config.optimizer
+        """Take in the step's weight decay; every so many steps and at the end of a stage, sweep.
+
+        This is equation 30 of docs/derivation.md.
+        """
+        optimizer = self.stage.config.optimizer
         if not optimizer.l2:
             return
         assert optimizer.l2_interval is not None
         self._pending_decay *= 1 - rate * optimizer.l2
-        if self.done % optimizer.l2_interval == 0 or self.done == self.total_steps:
+        if self.done % optimizer.l2_interval == 0 or self.ends_stage:
             self.sweep()
 
     def sweep(self) -> None:
@@ -211,6 +242,7 @@ class Engine:
         return {
             "epoch": epoch,
             "position": position,
+            "stage": self.stage.number,
             "examples": self.examples,
             "candidates_scored": self.candidates_scored,
             "pending_decay": self._pending_decay,
@@ -223,8 +255,8 @@ class Engine:
         state = checkpoint.state
         for part, arrays in self.model.live_arrays(state["averaged_steps"]).items():
             checkpoint.read_into(part, arrays)
-        self.gradient = Gradient(self.config, self.dataset, self.vocabulary, self.model, checkpoint)
         self.done = checkpoint.step
+        self._enter(self._stage_of(self.done), checkpoint)
         self.examples = state["examples"]
         self.candidates_scored = state["candidates_scored"]
         self._pending_decay = state["pending_decay"]

@@ -4,6 +4,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from sstrain.config import stage_configs
 from sstrain.diagnostics.measure import memory as measuring
 from sstrain.errors import UserError
 from sstrain.models.base import StepShape
@@ -31,7 +34,7 @@ def forecast_memory(
 ) -> dict[str, int]:
     """Return the bytes of each part of a run: weights, optimizer, averaging, sampler, ...
 
-    Their sum is the forecast of the peak.
+    Their sum is the forecast of the peak; of stages, each part is that of the largest.
 
     Parameters
     ----------
@@ -45,9 +48,11 @@ def forecast_memory(
     """
     num_features, num_classes = vocabulary.num_features, vocabulary.num_classes
     parts = config.model.memory_bytes(num_features, num_classes, config.optimizer)
-    if config.sampler is not None:
-        parts["sampler"] = config.sampler.memory_bytes(data_size(config, vocabulary, datasets[0]))
-    parts["buffers"] = _buffers(config, num_features, num_classes, datasets)
+    stages = stage_configs(config)
+    if samplers := [stage.sampler for stage in stages if stage.sampler is not None]:
+        size = data_size(config, vocabulary, datasets[0])
+        parts["sampler"] = max(sampler.memory_bytes(size) for sampler in samplers)
+    parts["buffers"] = _buffers(stages, num_features, num_classes, datasets)
     if config.diagnostics is not None:
         batch = min(config.training.batch_size, datasets[0].num_examples)
         parts["diagnostics"] = measuring(batch, num_classes, config.diagnostics.examples)
@@ -63,29 +68,43 @@ def forecast_memory(
 
 def data_size(config: "Config", vocabulary: "Vocabulary", dataset: "Dataset") -> DataSize:
     """Return what the size of a sampler depends on."""
+    rows = dataset.rows
+    entries = len(dataset.indices) if rows is None else int(np.diff(dataset.indptr)[rows].sum())
     return DataSize(
         vocabulary.num_features,
         vocabulary.num_classes,
         dataset.num_examples,
-        len(dataset.indices),
+        entries,
         config.model.class_vector_size,
+        min(config.training.batch_size, dataset.num_examples),
     )
 
 
 def _buffers(
-    config: "Config", num_features: int, num_classes: int, datasets: "list[Dataset]"
+    stages: "Sequence[Config]", num_features: int, num_classes: int, datasets: "list[Dataset]"
 ) -> int:
-    """Return the bytes of a step's and an evaluation's scratch arrays."""
+    """Return the bytes of the steps' and an evaluation's scratch arrays.
+
+    Those of sampled and of exact steps have other names, and stay from stage to stage.
+    """
     from sstrain.evaluation.exact import scoring_batch_size
 
-    batch = min(config.training.batch_size, datasets[0].num_examples)
     evaluation = 4 * scoring_batch_size(num_classes) * num_classes if len(datasets) > 1 else 0
-    train, sampler = datasets[0], config.sampler
+    steps = [0, 0]
+    for stage in stages:
+        kind = stage.objective.sampled
+        size = _step_bytes(stage, num_features, num_classes, datasets[0])
+        steps[kind] = max(steps[kind], size)
+    return sum(steps) + evaluation
+
+
+def _step_bytes(config: "Config", num_features: int, num_classes: int, train: "Dataset") -> int:
+    batch, sampler = min(config.training.batch_size, train.num_examples), config.sampler
     entries = batch * len(train.indices) / max(train.num_rows, 1)
     num_samples = None if sampler is None else sampler.num_samples
     shared = sampler is not None and sampler.share == "batch"
     shape = StepShape(batch, int(entries), num_samples, shared)
-    return config.model.step_bytes(num_features, num_classes, shape) + evaluation
+    return config.model.step_bytes(num_features, num_classes, shape)
 
 
 def _names_bytes(names: list[str]) -> int:

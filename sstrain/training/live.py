@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from sstrain.config import Config
     from sstrain.diagnostics.figures import Figure
     from sstrain.training.engine import Engine
+    from sstrain.training.gradient import Gradient
 
 __all__ = ["LiveDiagnostics"]
 
@@ -26,35 +27,42 @@ class LiveDiagnostics:
     Parameters
     ----------
     config : Config
-        Resolved, with a ``diagnostics`` section and a sampled objective.
+        Resolved, with a ``diagnostics`` section and a sampled objective in some stage.
     engine : Engine
     """
 
     def __init__(self, config: "Config", engine: "Engine") -> None:
-        section, objective = config.diagnostics, config.objective
-        assert section is not None
-        assert isinstance(objective, SampledObjective)
-        assert engine.gradient.sampler is not None
+        assert config.diagnostics is not None
+        self._section = config.diagnostics
+        self._batch_size = config.training.batch_size
         self._engine = engine
-        self._every = section.every.in_steps(engine.steps_per_epoch)
-        self._measurement = Measurement(
-            objective,
-            engine.gradient.sampler,
-            engine.dataset,
-            engine.vocabulary.num_features,
-            config.training.batch_size,
-            section.examples,
-            section.draws,
-        )
+        self._every = self._section.every.in_steps(engine.steps_per_epoch)
 
     def due(self) -> bool:
-        """Tell whether the step that was just done is one to measure after."""
-        return self._engine.done % self._every == 0
+        """Tell whether the step that was just done is one to measure after; none exact is."""
+        return self._engine.sampler is not None and self._engine.done % self._every == 0
 
     def measure(self) -> tuple[list[dict[str, Any]], str]:
         """Return the figures at the present weights, and a line of some of them for a log."""
-        figures = self._measurement.figures(self._engine.model, self._engine.gradient.state)
+        gradient = self._engine.gradient
+        # Not kept: the next stage has another sampler, and this one is to be freed then.
+        measurement = self._measurement(gradient)
+        figures = measurement.figures(self._engine.model, gradient.state)
         return [figure.as_row() for figure in figures], _line(figures)
+
+    def _measurement(self, gradient: "Gradient") -> Measurement:
+        objective, engine = gradient.objective, self._engine
+        assert isinstance(objective, SampledObjective)
+        assert gradient.sampler is not None
+        return Measurement(
+            objective,
+            gradient.sampler,
+            engine.dataset,
+            engine.vocabulary.num_features,
+            self._batch_size,
+            self._section.examples,
+            self._section.draws,
+        )
 
 
 def _line(figures: "list[Figure]") -> str:

@@ -100,8 +100,10 @@ class Loop:
         with Progress(total, engine.examples, self.report) as self._progress:
             try:
                 while not self.standing.finished:
-                    before = engine.examples
+                    before, stage = engine.examples, engine.stage
                     loss = engine.step()
+                    if engine.stage is not stage:
+                        self._tell_stage()
                     self.standing.loss_sum += loss
                     self.standing.loss_steps += 1
                     self._progress.advance(engine.examples - before)
@@ -114,7 +116,7 @@ class Loop:
     def _after_step(self) -> None:
         engine, standing = self.engine, self.standing
         ended = engine.done == engine.total_steps
-        if ended or engine.done % self._log_every == 0:
+        if engine.ends_stage or engine.done % self._log_every == 0:
             self._log()
         if self._live is not None and self._live.due():
             self._measure(self._live)
@@ -137,12 +139,23 @@ class Loop:
             self._save(best)
             self._progress.restart_clock()
 
+    def _tell_stage(self) -> None:
+        number, config = self.engine.stage.number, self.engine.stage.config
+        by = (
+            ""
+            if config.sampler is None
+            else (f", sampler {config.sampler.type} with {config.sampler.num_samples} samples")
+        )
+        stages = f"stage {number} of {len(self.engine.stages)}"
+        self._progress.say(f"{stages}: objective {config.objective.type}{by}")
+
     def _log(self) -> None:
         standing, engine = self.standing, self.engine
         loss = standing.loss_sum / standing.loss_steps
         rate = engine.last_rate
         standing.loss_sum, standing.loss_steps = 0.0, 0
-        self._write("train", loss=loss, learning_rate=rate)
+        stage = {"stage": engine.stage.number} if self.config.training.stages else {}
+        self._write("train", **stage, loss=loss, learning_rate=rate)
         self._progress.log(engine.epoch, engine.done, loss, rate)
 
     def _measure(self, live: LiveDiagnostics) -> None:
@@ -158,7 +171,7 @@ class Loop:
         """Score the validation split; return whether it is the best so far."""
         assert self.splits.validation is not None
         figures = evaluate(
-            self.engine.model,
+            self.engine.scorer,
             self.splits.validation,
             self.splits.vocabulary,
             self.config.evaluation.top_k,

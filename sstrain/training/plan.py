@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sstrain.data.cache import load
+from sstrain.training.choosing import settle
 from sstrain.training.forecast import GIB, forecast_memory, still_needed
 from sstrain.training.measuring import measure
 from sstrain.training.memory import available_memory
@@ -35,13 +36,16 @@ def plan(config: "Config", report: Callable[[str], None], use_cache: bool = True
         ``memory_bytes`` by part with their ``total``, ``available_bytes``, ``fits``,
         ``checkpoint_bytes``; where it fits, measured in the first steps on this machine,
         ``examples_per_second``, ``epoch_seconds`` and ``run_seconds``, ``exact_epoch_seconds`` and
-        ``sampled_epoch_seconds`` (one is the run's own, the other for comparison), and ``untold``:
+        ``sampled_epoch_seconds`` (one is the run's own, the other for comparison),
+        ``stage_epoch_seconds`` (of each stage, where there are any: then the figures before are of
+        the first, or of the first of its kind), and ``untold``:
         why one of these is not there; what the layout has to tell of the data (``collisions`` of
         a hashed one), as a line in ``note``.
     """
     source = open_source(config.model, None)
     prepare_kernels(config, report)
     splits = load(config.data, report, use_cache)
+    config, _ = settle(config, splits, source, report)
     vocabulary = splits.vocabulary
     memory = forecast_memory(config, vocabulary, splits.datasets(), source.bytes if source else 0)
     free = available_memory()
@@ -90,11 +94,13 @@ def _time_lines(result: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield "time, measured in the first steps, as busy as this machine is now"
     if "examples_per_second" in result:
-        run = _duration(result["run_seconds"])
+        run = _duration(result["run_seconds"]) if "run_seconds" in result else "not told"
         yield (
             f"  {result['examples_per_second']:,.0f} examples/s, an epoch in "
             f"{_duration(result['epoch_seconds'])}, the run in {run}"
         )
+    for number, seconds in enumerate(result.get("stage_epoch_seconds", ()), start=1):
+        yield f"  {f'stage {number}':16}  an epoch in {_duration(seconds)}"
     for kind in ("sampled", "exact"):
         seconds, why = result.get(f"{kind}_epoch_seconds"), result.get("untold", {}).get(kind)
         told = f"not told: {why}" if seconds is None else f"an epoch in {_duration(seconds)}"

@@ -13,6 +13,7 @@ from sstrain.data.cache import load
 from sstrain.disk import placing_folder
 from sstrain.errors import UserError
 from sstrain.evaluation.exact import evaluate
+from sstrain.evaluation.scorer import Scorer, Shifted, replace_model
 from sstrain.models.base import Matching
 from sstrain.models.sparse import Sparse
 from sstrain.optim.sgd import Sgd
@@ -29,7 +30,6 @@ from sstrain.training.saved import SavedModel, load_model
 if TYPE_CHECKING:
     from sstrain.config import Config
     from sstrain.data.dataset import Dataset
-    from sstrain.models.base import Layout
     from sstrain.models.dense import DenseModel
     from sstrain.models.sparse import SparseModel
 
@@ -136,7 +136,8 @@ def prune(
     after: dict[str, Any] = {}
     if held_out is not None:
         split, dataset = held_out
-        before, after = (_score(one, dataset, saved) for one in (saved.model, model))
+        pruned = replace_model(saved.scorer, model)
+        before, after = (_score(one, dataset, saved) for one in (saved.scorer, pruned))
     source = run.checkpoints.find(saved.step)
     with placing_folder(output) as temporary:
         size = _write(RunFolder(temporary), config, model, saved, source, split, after)
@@ -221,7 +222,7 @@ def _held_out(
     return name, found[name]
 
 
-def _score(model: "Layout", dataset: "Dataset", saved: SavedModel) -> dict[str, Any]:
+def _score(model: Scorer, dataset: "Dataset", saved: SavedModel) -> dict[str, Any]:
     section = saved.config.evaluation
     with bar(dataset.num_examples, "evaluating", "ex") as advance:
         return evaluate(
@@ -262,5 +263,8 @@ def _write(
         state = {**state, "standing": standing, "averaged_steps": 0}
         state["metrics_bytes"] = metrics.position()
     checkpoints = Checkpoints(folder.checkpoints)
-    written = checkpoints.save(saved.step, model.tensors(), state, best=True)
+    parts: dict[str, Mapping[str, Any]] = {**model.tensors()}
+    if isinstance(saved.scorer, Shifted):
+        parts["sampler"] = saved.scorer.sampler.tensors()
+    written = checkpoints.save(saved.step, parts, state, best=True)
     return (written / MODEL).stat().st_size

@@ -10,6 +10,7 @@ from sstrain.config import Config, differences, read_resolved, resolved_yaml
 from sstrain.data.vocabulary import VOCABULARY_FILES
 from sstrain.disk import disk_reason, read_json, write_json, write_text
 from sstrain.errors import FailureError, UserError
+from sstrain.samplers import is_auto
 from sstrain.training.checkpoints import Checkpoints
 from sstrain.training.format import check_format_version
 from sstrain.training.output_folder import OutputFolder
@@ -68,10 +69,16 @@ class RunFolder(OutputFolder):
         if overwrite or not Checkpoints(self.checkpoints).steps():
             return False
         check_format_version(self.environment, read_json(self.environment))
-        different = differences(read_resolved(self.config), config)
+        different = differences(read_resolved(self.config), self.with_choice(config))
         if different:
             raise UserError(*(f"{self.config}: {line}" for line in different))
         return True
+
+    def with_choice(self, config: Config) -> Config:
+        """Return a config with the sampler that the run here chose, where it leaves it to be."""
+        if not is_auto(config.sampler):
+            return config
+        return config.model_copy(update={"sampler": read_resolved(self.config).sampler})
 
     def prepare(self, config: Config, environment: Mapping[str, Any], *, resuming: bool) -> None:
         """Write what describes a run, over what described one that goes on or is trained afresh.

@@ -5,15 +5,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from sstrain import kernels
+from sstrain.config import stage_configs
 from sstrain.data.vocabulary import Vocabulary
+from sstrain.evaluation.scorer import scorer
+from sstrain.objectives.base import SampledObjective
 from sstrain.optim.sgd import Sgd
+from sstrain.samplers import Sampler, build_sampler
 from sstrain.training.forecast import check_memory
+from sstrain.training.gradient import sampler_setting
 from sstrain.training.run_folder import Run, open_run
 
 if TYPE_CHECKING:
     from sstrain.config import Config
+    from sstrain.evaluation.scorer import Scorer
     from sstrain.models.base import Layout
+    from sstrain.training.checkpoint import Checkpoint
 
 __all__ = ["SavedModel", "load_model", "read_model"]
 
@@ -27,6 +36,8 @@ class SavedModel:
     config : Config
     vocabulary : Vocabulary
     model : Layout
+    scorer : Scorer
+        Gives the scores that it predicts by: the model, unless its objective shifts them.
     step : int
         Of the checkpoint.
     environment : dict
@@ -36,6 +47,7 @@ class SavedModel:
     config: "Config"
     vocabulary: Vocabulary
     model: "Layout"
+    scorer: "Scorer"
     step: int
     environment: dict[str, Any]
 
@@ -69,6 +81,9 @@ def read_model(run: Run, which: str | int | None, report: Callable[[str], None])
     if which is None:
         which = "last" if run.checkpoints.linked("best") is None else "best"
     checkpoint = run.checkpoints.open_for_reading(which, report)
+    if _shifts(_stage(config, checkpoint)):
+        parts = ("model", "sampler")
+        checkpoint = run.checkpoints.open_for_reading(checkpoint.step, report, parts)
     vocabulary = Vocabulary.load(run.folder.path)
     # Sgd keeps no state: the model is its weights alone.
     rule = Sgd()
@@ -77,4 +92,28 @@ def read_model(run: Run, which: str | int | None, report: Callable[[str], None])
     )
     model = config.model.allocate(vocabulary.num_features, vocabulary.num_classes, rule)
     checkpoint.read_into("model", model.live_arrays(0)["model"])
-    return SavedModel(config, vocabulary, model, checkpoint.step, run.environment)
+    stage = _stage(config, checkpoint)
+    sampler = _sampler(stage, vocabulary, model, checkpoint) if _shifts(stage) else None
+    scored = scorer(model, stage.objective, sampler)
+    return SavedModel(config, vocabulary, model, scored, checkpoint.step, run.environment)
+
+
+def _stage(config: "Config", checkpoint: "Checkpoint") -> "Config":
+    """Return the config of the stage in which a checkpoint was written."""
+    return stage_configs(config)[int(checkpoint.state.get("stage", 1)) - 1]
+
+
+def _shifts(config: "Config") -> bool:
+    """Whether the scores that an objective teaches lack log q."""
+    objective = config.objective
+    return isinstance(objective, SampledObjective) and objective.shifts_by_log_q
+
+
+def _sampler(
+    config: "Config", vocabulary: Vocabulary, model: "Layout", checkpoint: "Checkpoint"
+) -> Sampler:
+    """Return the sampler that a checkpoint's model was trained with, to add log q again."""
+    assert config.sampler is not None
+    state = {name: np.array(kept) for name, kept in checkpoint.open("sampler").items()}
+    setting = sampler_setting(config, vocabulary, None, model)
+    return build_sampler(config.sampler, setting, state)

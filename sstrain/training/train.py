@@ -2,32 +2,31 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sstrain import kernels
+from sstrain.config import stage_configs
 from sstrain.data.cache import load
 from sstrain.data.files import describe_file
-from sstrain.data.loading import Splits
 from sstrain.disk import read_json
 from sstrain.errors import FailureError, UserError
+from sstrain.training.building import build_engine
 from sstrain.training.checkpoints import Checkpoints
-from sstrain.training.engine import Engine
-from sstrain.training.environment import environment
-from sstrain.training.fitting import fitting_models
-from sstrain.training.forecast import check_memory, forecast_memory
+from sstrain.training.choosing import settle
+from sstrain.training.environment import ReadFile, environment
 from sstrain.training.loop import Loop
 from sstrain.training.metrics import MetricsSink, read_metrics
 from sstrain.training.picture import draw_loss_curve
 from sstrain.training.run_folder import RunFolder
 from sstrain.training.signals import listening
-from sstrain.training.warm_start import Source, open_source
+from sstrain.training.warm_start import open_source
 
 if TYPE_CHECKING:
     from sstrain.config import Config
+    from sstrain.data.loading import Splits
 
-__all__ = ["Trained", "build_engine", "train"]
+__all__ = ["Trained", "train"]
 
 
 @dataclass(frozen=True)
@@ -102,18 +101,20 @@ def train(
     if goes_on and _is_finished(folder, report):
         report(f"{folder.path}: the run is finished; nothing to do")
         return Trained(folder, already=True)
+    if goes_on:
+        config = folder.with_choice(config)
     # A run that goes on has its weights, and no need of the run that it began from.
     source = None if goes_on else open_source(config.model, config.output)
     threads = prepare_kernels(config, report)
     splits = load(config.data, report, use_cache)
+    config, chosen = settle(config, splits, source, report)
     engine, started = build_engine(config, splits, source, report)
-    sampler_files = () if config.sampler is None else config.sampler.files()
-    described = environment(threads, [*splits.files, *map(describe_file, sampler_files)], started)
+    described = environment(threads, _data_files(config, splits), started) | chosen
     with folder.locked():
         resuming = folder.check(config, resume=resume, overwrite=overwrite)
         if resuming:
             folder.check_data_files(described)
-            described |= _first_weights(folder)
+            described |= _beginning(folder)
         elif goes_on:
             raise UserError(f"{folder.path}: was changed meanwhile; give the command again")
         checkpoints = Checkpoints(folder.checkpoints, config.checkpoint.keep)
@@ -135,29 +136,11 @@ def train(
     return Trained(folder, already=False)
 
 
-def build_engine(
-    config: "Config", splits: Splits, source: Source | None, report: Callable[[str], None]
-) -> tuple[Engine, dict[str, Any] | None]:
-    """Return what trains, once it is known to fit in memory, and what it was started from.
-
-    Parameters
-    ----------
-    config : Config
-        Resolved.
-    splits : Splits
-    source : Source or None
-        Whose weights it starts from; they are freed before this returns.
-    report : callable
-    """
-    vocabulary, datasets = splits.vocabulary, splits.datasets()
-    parts = forecast_memory(config, vocabulary, datasets, source.bytes if source else 0)
-    check_memory(config, parts, partial(fitting_models, config, vocabulary, datasets))
-    if source is None:
-        return Engine(config, splits.train, vocabulary), None
-    start = source.load(vocabulary, report)
-    engine = Engine(config, splits.train, vocabulary, start=start)
-    report(start.summary())
-    return engine, start.as_json()
+def _data_files(config: "Config", splits: "Splits") -> list[ReadFile]:
+    """Return the files that the data and the samplers of a run's stages are read from."""
+    samplers = [stage.sampler for stage in stage_configs(config) if stage.sampler is not None]
+    of_samplers = dict.fromkeys(file for sampler in samplers for file in sampler.files())
+    return [*splits.files, *map(describe_file, of_samplers)]
 
 
 def prepare_kernels(config: "Config", report: Callable[[str], None]) -> int:
@@ -176,16 +159,19 @@ def _is_finished(folder: RunFolder, report: Callable[[str], None]) -> bool:
     return bool(checkpoint.state["standing"]["finished"])
 
 
-def _first_weights(folder: RunFolder) -> dict[str, Any]:
-    """Return what environment.json says of a warm start, which a run that goes on keeps."""
+def _beginning(folder: RunFolder) -> dict[str, Any]:
+    """Return what environment.json says of a run's beginning, which one that goes on keeps."""
     before = read_json(folder.environment)
-    return {key: value for key, value in before.items() if key == "warm_start"}
+    return {key: before[key] for key in ("warm_start", "sampler_choice") if key in before}
 
 
 def _draw(config: "Config", folder: RunFolder, report: Callable[[str], None]) -> None:
     """Draw the picture; a picture that cannot be drawn is no reason to fail."""
-    sampled = f"training loss ({config.objective.type}, sampled)"
-    label = sampled if config.objective.sampled else "training loss"
+    objectives = [stage.objective for stage in stage_configs(config)]
+    label = "training loss"
+    if any(objective.sampled for objective in objectives):
+        kinds = [f"{one.type}, sampled" if one.sampled else one.type for one in objectives]
+        label += f" ({'; then '.join(dict.fromkeys(kinds))})"
     try:
         draw_loss_curve(read_metrics(folder.metrics), folder.picture, label)
     except FailureError as error:

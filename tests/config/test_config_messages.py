@@ -71,7 +71,7 @@ ONE_MISTAKE = {
     "no section": (
         "training: 3",
         "c.yaml:2 training: wrong type; got 3; expected a section with "
-        "epochs, batch_size, threads, log_every or patience",
+        "epochs, batch_size, threads, log_every, patience or stages",
     ),
     "list for a section": (
         "checkpoint: [1]",

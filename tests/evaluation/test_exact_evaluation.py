@@ -123,7 +123,7 @@ def best(engine: Engine, lines: Sequence[bytes], k: int) -> list[tuple[list[str]
         feature_counts=np.ones(D, np.int64),
         fitted={"index_base": 1},
     )
-    saved = SavedModel(engine.config, vocabulary, engine.model, 11, {})
+    saved = SavedModel(engine.config, vocabulary, engine.model, engine.scorer, 11, {})
     return list(predictions(saved, lines, "lines", k, print))
 
 
