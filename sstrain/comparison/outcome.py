@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sstrain.comparison.cell import validation_lines
+from sstrain.comparison.grid import arms
 from sstrain.comparison.plots import write_plots
 from sstrain.comparison.ranking import as_dict, as_table, rank
 from sstrain.comparison.recommendation import recommend
@@ -16,6 +17,7 @@ from sstrain.comparison.tables import write_tables
 from sstrain.config.comparison_loading import comparison_yaml
 from sstrain.disk import disk_reason, read_json, write_json
 from sstrain.errors import FailureError, UserError
+from sstrain.training.gradient import caveats
 
 if TYPE_CHECKING:
     from sstrain.comparison.folder import ComparisonFolder
@@ -68,6 +70,8 @@ def write_outcome(
     line_of_example, line_weights = validation_lines(splits.validation)
     num_examples = int(np.count_nonzero(line_of_example >= 0))
     ranking = rank(records, line_weights, num_examples)
+    settings = arms(comparison, comparison.seeds[0])
+    ranking.notes.extend(f"{text}." for text in caveats(config for _, config in settings))
     kind, budget = _budget(comparison.budget)
     recommendation = recommend(ranking, records, comparison.tolerance, kind)
     summary = {

@@ -71,7 +71,6 @@ def _write_derivatives(
     return loss, all_odds
 
 
-@inline
 def _example_loss(
     loss: BlackoutLoss,
     target_score: np.float32,

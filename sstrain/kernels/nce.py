@@ -33,7 +33,6 @@ def logistic_negatives(d_scores: NDArray[np.float32], multiplicity: NDArray[np.f
     return total
 
 
-@inline
 def _example_loss(
     loss: NceLoss,
     target_score: np.float32,

@@ -5,7 +5,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sstrain.kernels._jit import inline
 from sstrain.kernels.nce import logistic_negatives, logistic_target
 from sstrain.kernels.sampled_loss import example_loss
 
@@ -16,7 +15,6 @@ class NegativeSamplingLoss(NamedTuple):
     """Noise-contrastive estimation without its correction; it has no settings."""
 
 
-@inline
 def _example_loss(
     loss: NegativeSamplingLoss,
     target_score: np.float32,

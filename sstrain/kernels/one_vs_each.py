@@ -33,7 +33,6 @@ def _pair(x: np.float32, log_count: np.float32) -> tuple[np.float32, np.float32]
     return np.float32(scale * (x + rest if positive else ratio)), np.float32(scale / (_ONE + small))
 
 
-@inline
 def _example_loss(
     loss: OneVsEachLoss,
     target_score: np.float32,

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sstrain.kernels._jit import finite, inline
+from sstrain.kernels._jit import finite
 from sstrain.kernels.exponential import exp32
 from sstrain.kernels.sampled_loss import example_loss
 
@@ -18,7 +18,6 @@ class SampledSoftmaxLoss(NamedTuple):
     keep_hits: bool
 
 
-@inline
 def _example_loss(
     loss: SampledSoftmaxLoss,
     target_score: np.float32,

@@ -97,6 +97,10 @@ class SampledObjective(Objective):
         """Return what a report must say of the objective, with draws that may repeat or not."""
         return None
 
+    def memory_bytes(self, num_examples: int) -> int:
+        """Return the bytes of `state`, before it is made."""
+        return 0
+
     def state(self, num_examples: int) -> State:
         """Return what the objective remembers of each training example, before the first step."""
         return {}

@@ -1,5 +1,6 @@
 """Softmax over the target and the draws, all corrected by their expected counts."""
 
+import math
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from sstrain import kernels
@@ -29,6 +30,10 @@ class SampledSoftmax(ExampleLoss):
     def kernel_loss(self) -> "SampledSoftmaxLoss":
         """Return the loss's settings."""
         return kernels.SampledSoftmaxLoss(self.accidental_hits == "keep")
+
+    def uniform_loss(self, num_classes: int, num_samples: int) -> float:
+        """Return the loss of equal scores under a uniform q."""
+        return math.log1p(num_samples)
 
     def caveat(self, replacement: bool) -> str | None:
         """Say that independent draws leave a bias, however many they are."""

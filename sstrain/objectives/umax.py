@@ -42,6 +42,10 @@ class Umax(SampledObjective):
     #: example by itself; for optimizer sgd and model dense.
     implicit: bool = False
 
+    def memory_bytes(self, num_examples: int) -> int:
+        """Return the bytes of `state`, before it is made."""
+        return 4 * num_examples
+
     def state(self, num_examples: int) -> State:
         """Return u of each training example: none before its first step."""
         return {"u": np.full(num_examples, -np.inf, np.float32)}

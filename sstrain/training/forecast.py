@@ -10,6 +10,7 @@ from sstrain.config import stage_configs
 from sstrain.diagnostics.measure import memory as measuring
 from sstrain.errors import UserError
 from sstrain.models.base import StepShape
+from sstrain.objectives.base import SampledObjective
 from sstrain.samplers.base import DataSize
 from sstrain.training.memory import available_memory
 
@@ -47,14 +48,18 @@ def forecast_memory(
         What the weights take that a warm start takes over.
     """
     num_features, num_classes = vocabulary.num_features, vocabulary.num_classes
+    num_examples = datasets[0].num_examples
     parts = config.model.memory_bytes(num_features, num_classes, config.optimizer)
     stages = stage_configs(config)
     if samplers := [stage.sampler for stage in stages if stage.sampler is not None]:
         size = data_size(config, vocabulary, datasets[0])
         parts["sampler"] = max(sampler.memory_bytes(size) for sampler in samplers)
+    objectives = [one for stage in stages if isinstance(one := stage.objective, SampledObjective)]
+    if remembered := max((one.memory_bytes(num_examples) for one in objectives), default=0):
+        parts["objective"] = remembered
     parts["buffers"] = _buffers(stages, num_features, num_classes, datasets)
     if config.diagnostics is not None:
-        batch = min(config.training.batch_size, datasets[0].num_examples)
+        batch = min(config.training.batch_size, num_examples)
         parts["diagnostics"] = measuring(batch, num_classes, config.diagnostics.examples)
     if source_bytes:
         # Gone before the first step, by which the rest is not in use yet.

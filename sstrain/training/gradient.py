@@ -10,7 +10,7 @@ from sstrain.samplers import Setting, build_sampler
 from sstrain.training.step import ExactStep, SampledStep, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from sstrain.config import Config
     from sstrain.data.dataset import Dataset
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sstrain.training.checkpoint import Checkpoint
     from sstrain.training.tensors import TensorSource
 
-__all__ = ["Gradient", "sampler_setting"]
+__all__ = ["Gradient", "caveats", "sampler_setting"]
 
 _SAMPLER, _OBJECTIVE = "sampler", "objective"
 
@@ -42,6 +42,16 @@ def sampler_setting(
         seed=config.seed,
         excludes_targets=config.objective.excludes_targets,
     )
+
+
+def caveats(configs: "Iterable[Config]") -> list[str]:
+    """Return what is to be said of the objectives of resolved configs, each thing once."""
+    found = []
+    for config in configs:
+        objective, sampler = config.objective, config.sampler
+        if isinstance(objective, SampledObjective) and sampler is not None:
+            found.append(objective.caveat(bool(sampler.replacement)))
+    return [text for text in dict.fromkeys(found) if text is not None]
 
 
 class Gradient:

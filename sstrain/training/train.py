@@ -15,6 +15,7 @@ from sstrain.training.building import build_engine
 from sstrain.training.checkpoints import Checkpoints
 from sstrain.training.choosing import settle
 from sstrain.training.environment import ReadFile, environment
+from sstrain.training.gradient import caveats
 from sstrain.training.loop import Loop
 from sstrain.training.metrics import MetricsSink, read_metrics
 from sstrain.training.picture import draw_loss_curve
@@ -108,6 +109,8 @@ def train(
     threads = prepare_kernels(config, report)
     splits = load(config.data, report, use_cache)
     config, chosen = settle(config, splits, source, report)
+    for text in caveats(stage_configs(config)):
+        report(text)
     engine, started = build_engine(config, splits, source, report)
     described = environment(threads, _data_files(config, splits), started) | chosen
     with folder.locked():

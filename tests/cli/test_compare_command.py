@@ -91,6 +91,25 @@ def test_a_comparison_and_what_it_leaves(folder: Path) -> None:
     assert "http" not in page.replace("http://www.w3.org", "")
 
 
+def test_a_report_says_what_an_objective_leaves_biased(folder: Path) -> None:
+    settings = [
+        "objectives=[{type: sampled_softmax}]",
+        "samplers=[{type: uniform, replacement: true}]",
+        "reference=false",
+        "diagnostics=off",
+    ]
+    done = compare(folder, *(part for setting in settings for part in ("--set", setting)))
+    assert done.returncode == 0, done.stderr
+    said = "sampled_softmax with independent draws: "
+    assert said in done.stdout
+    assert said in (folder / "out" / "report.html").read_text(encoding="utf-8")
+    settings[1] = "samplers=[{type: uniform}]"
+    flags = [part for setting in settings for part in ("--set", setting)]
+    done = compare(folder, *flags, "--overwrite")
+    assert done.returncode == 0, done.stderr
+    assert said not in done.stdout
+
+
 def test_a_cell_is_the_run_that_train_makes(folder: Path) -> None:
     assert compare(folder, "--set", "diagnostics=off").returncode == 0
     settings = ["seed=2", "training.epochs=2", "sampler={type: uniform, num_samples: 4}"]
