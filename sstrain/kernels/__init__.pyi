@@ -19,6 +19,7 @@ from .codewords import codeword_sums as codeword_sums
 from .codewords import nearest_codewords as nearest_codewords
 from .cooccurrence import Cooccurrence as Cooccurrence
 from .cooccurrence import build_feature_tables as build_feature_tables
+from .cooccurrence import lay_out_buckets as lay_out_buckets
 from .cooccurrence_counts import list_pairs as list_pairs
 from .cooccurrence_counts import prune_pairs as prune_pairs
 from .counter import permuted as permuted

@@ -90,8 +90,11 @@ def parallel_kernel(function: _Function) -> _Function:
 
 
 def inline(function: _Function) -> _Function:
-    """Compile a helper that kernels call and LLVM inlines."""
-    return cast(_Function, numba.njit(**FLAGS)(function))
+    """Compile a helper that LLVM puts into the kernels that call it.
+
+    A call that remains would count a reference to each array up and down again, atomically.
+    """
+    return cast(_Function, numba.njit(forceinline=True, **FLAGS)(function))
 
 
 def precise(function: _Function) -> _Function:
@@ -136,7 +139,8 @@ def dispatched(generic: Callable[..., Any]) -> Dispatched:
         return _unannotated(table[arguments[0].instance_class])
 
     select.__signature__ = inspect.signature(_unannotated(generic))  # type: ignore[attr-defined]
-    overload(generic, jit_options=FLAGS)(select)  # type: ignore[arg-type]
+    options: Any = {**FLAGS, "forceinline": True}
+    overload(generic, jit_options=options)(select)
     generic.__dict__["register"] = table.__setitem__
     generic.__dict__["table"] = table
     return cast(Dispatched, generic)

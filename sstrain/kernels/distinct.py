@@ -9,6 +9,7 @@ from sstrain.kernels._jit import inline
 from sstrain.kernels.candidates import NO_CLASS, Candidates
 from sstrain.kernels.counter import split, uniform
 from sstrain.kernels.proposal import draw_class, write_log_q
+from sstrain.kernels.sorting import sort_classes
 
 __all__ = [
     "Draws",
@@ -186,7 +187,7 @@ def draw_without_replacement(
         if distinct <= wanted:
             log_q = every_log_q(proposal, i, tile, draws.num_classes)
             tau = _late_arrivals(log_q, wanted, distinct, tau, key, excluded, classes)
-        classes[:wanted].sort()
+        sort_classes(classes, wanted)
     write_log_q(proposal, i, tile, classes[:wanted], scratch.log_q)
     for index in range(wanted):
         out.multiplicity[group, index] = np.float32(1)

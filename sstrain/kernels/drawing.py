@@ -11,6 +11,7 @@ from numba import prange
 from numpy.typing import NDArray
 
 from sstrain.kernels._jit import inline, kernel, parallel_kernel, signed
+from sstrain.kernels.borrowed import borrowed
 from sstrain.kernels.candidates import NO_CLASS, Candidates
 from sstrain.kernels.counter import split, uniform
 from sstrain.kernels.distinct import (
@@ -23,6 +24,7 @@ from sstrain.kernels.distinct import (
     scratch_of,
 )
 from sstrain.kernels.proposal import begin_example, draw_class, write_log_q
+from sstrain.kernels.sorting import sort_classes
 from sstrain.kernels.tiles import TILES, tile_bounds
 
 __all__ = ["all_log_q", "draw_each", "draw_shared"]
@@ -104,7 +106,7 @@ def _draw_with_replacement(
     classes = out.classes[group]
     for index in range(draws.num_samples):
         classes[index] = _draw_other(proposal, i, tile, draws, key, index, excluded)
-    classes[: draws.num_samples].sort()
+    sort_classes(classes, draws.num_samples)
     distinct = 0
     for index in range(draws.num_samples):
         if distinct > 0 and classes[index] == classes[distinct - 1]:
@@ -167,22 +169,20 @@ def draw_shared(
 
 
 @inline
-def _draw_tile(
+def _draw_examples(
     proposal: Any,
     start: int,
     stop: int,
     tile: int,
-    num_classes: int,
-    num_samples: int,
-    replacement: bool,
+    draws: Draws,
+    scratch: Scratch,
     key: np.uint64,
     example_ids: NDArray[np.int64],
     targets: NDArray[np.int32],
     exclude_targets: bool,
     out: Candidates,
 ) -> None:
-    draws = Draws(num_classes, num_samples, replacement)
-    scratch = scratch_of(draws)
+    proposal, scratch, out = borrowed(proposal), borrowed(scratch), borrowed(out)
     for i in range(start, stop):
         stream = split(key, example_ids[i])
         excluded = targets[i] if exclude_targets else NO_CLASS
@@ -190,6 +190,34 @@ def _draw_tile(
         scale = _draw_group(proposal, i, tile, draws, stream, excluded, i, scratch, out)
         log_q = log_q_of(proposal, i, tile, targets[i], scratch)
         out.target_log_expected_count[i] = _target_count(log_q, draws, scale)
+
+
+@inline
+def _draw_tile(
+    proposal: Any,
+    tile: int,
+    draws: Draws,
+    key: np.uint64,
+    example_ids: NDArray[np.int64],
+    targets: NDArray[np.int32],
+    exclude_targets: bool,
+    out: Candidates,
+) -> None:
+    start, stop = tile_bounds(tile, len(example_ids))
+    scratch = scratch_of(draws)
+    _draw_examples(
+        proposal,
+        start,
+        stop,
+        tile,
+        draws,
+        scratch,
+        key,
+        example_ids,
+        targets,
+        exclude_targets,
+        out,
+    )
 
 
 @parallel_kernel
@@ -222,16 +250,12 @@ def draw_each(
     out : Candidates
         Filled in place, G = B.
     """
+    draws = Draws(num_classes, num_samples, replacement)
     for tile in prange(TILES):
-        start, stop = tile_bounds(signed(tile), len(example_ids))
         _draw_tile(
             proposal,
-            start,
-            stop,
             signed(tile),
-            num_classes,
-            num_samples,
-            replacement,
+            draws,
             np.uint64(key),
             example_ids,
             targets,

@@ -74,18 +74,18 @@ def _list_rows(
     total: NDArray[np.float32],
     places: NDArray[np.int32],
     marks: NDArray[np.int32],
+    first_stamp: int,
     listed: ListedCells,
 ) -> None:
     """List the cells of the features from slot ``first`` to ``last``."""
     gradient = RowGradient(total, places, marks)
-    marks[:] = -1
     width = candidates.classes.shape[1] + 1
     for slot in range(first, last):
-        count = 0
+        count, stamp = 0, first_stamp + slot
         for entry in range(batch.column_indptr[slot], batch.column_indptr[slot + 1]):
             i, x = batch.column_rows[entry], batch.column_values[entry]
             count = add_example(
-                x, i, targets, candidates, d_targets, d_scores, slot, gradient, count
+                x, i, targets, candidates, d_targets, d_scores, stamp, gradient, count
             )
         start = batch.column_indptr[slot] * width
         row = batch.features[slot]
@@ -105,18 +105,18 @@ def hashed_list_each(
     candidates: Candidates,
     d_targets: NDArray[np.float32],
     d_scores: NDArray[np.float32],
+    classes: NDArray[np.int32],
     total: NDArray[np.float32],
     places: NDArray[np.int32],
     marks: NDArray[np.int32],
+    first_stamp: int,
     listed: ListedCells,
 ) -> int:
     """List the cells of a step whose examples have candidates of their own; update the bias.
 
-    ``total`` (float32), ``places`` and ``marks`` (int32) are scratch of shape [TILES, V];
-    ``listed`` has room for K + 1 entries for each of the batch's. Returns 1 if the bias is no
-    longer finite, else 0.
+    Classes, scratch and stamps are as in `linear_update_each`; ``listed`` has room for K + 1
+    entries for each of the batch's. Returns 1 if the bias is no longer finite, else 0.
     """
-    classes = np.arange(len(bias)).astype(np.int32)
     for tile in prange(TILES):
         first, last = tile_bounds(signed(tile), num_features)
         # Three arrays, not a tuple of them: numba shares a tuple made here among the threads.
@@ -134,6 +134,7 @@ def hashed_list_each(
             total[tile],
             places[tile],
             marks[tile],
+            first_stamp,
             listed,
         )
     bias_row = RowGradient(total[0], places[0], marks[0])
@@ -146,6 +147,6 @@ def hashed_list_each(
         d_targets,
         d_scores,
         classes,
-        num_features,
+        first_stamp + num_features,
         bias_row,
     )

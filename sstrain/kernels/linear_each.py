@@ -121,16 +121,16 @@ def _update_rows(
     total: NDArray[np.float32],
     places: NDArray[np.int32],
     marks: NDArray[np.int32],
+    first_stamp: int,
 ) -> int:
     """Update the weights of the features from slot ``start`` to ``stop``; return the bad rows."""
     row = RowGradient(total, places, marks)
-    marks[:] = -1
     bad = 0
     for slot in range(start, stop):
-        count = 0
+        count, stamp = 0, first_stamp + slot
         for entry in range(batch.column_indptr[slot], batch.column_indptr[slot + 1]):
             i, x = batch.column_rows[entry], batch.column_values[entry]
-            count = add_example(x, i, targets, candidates, d_targets, d_scores, slot, row, count)
+            count = add_example(x, i, targets, candidates, d_targets, d_scores, stamp, row, count)
         feature = batch.features[slot]
         probe = apply_cells(table, rule, average, feature, row.places[:count], classes, row.total)
         bad += 0 if probe == _ZERO else 1
@@ -151,16 +151,19 @@ def linear_update_each(
     candidates: Candidates,
     d_targets: NDArray[np.float32],
     d_scores: NDArray[np.float32],
+    classes: NDArray[np.int32],
     total: NDArray[np.float32],
     places: NDArray[np.int32],
     marks: NDArray[np.int32],
+    first_stamp: int,
 ) -> int:
     """Apply the gradient of a step whose examples have candidates of their own.
 
-    ``total`` (float32), ``places`` and ``marks`` (int32) are scratch of shape [TILES, V].
-    Ownership of rows, ``bias`` and the result are as in `linear_update_shared`.
+    ``classes`` are all of them. ``total`` (float32), ``places`` and ``marks`` (int32) are scratch
+    of shape [TILES, V]; in the last no number is ``first_stamp`` or higher, and afterwards none
+    above it by more than F. Ownership of rows, ``bias`` and the result are as in
+    `linear_update_shared`.
     """
-    classes = np.arange(len(bias)).astype(np.int32)
     bad = 0
     for tile in prange(TILES):
         start, stop = tile_bounds(signed(tile), num_features)
@@ -180,6 +183,7 @@ def linear_update_each(
             total[tile],
             places[tile],
             marks[tile],
+            first_stamp,
         )
     bias_row = RowGradient(total[0], places[0], marks[0])
     return bad + update_bias_each(
@@ -191,6 +195,6 @@ def linear_update_each(
         d_targets,
         d_scores,
         classes,
-        num_features,
+        first_stamp + num_features,
         bias_row,
     )

@@ -1,4 +1,4 @@
-"""Sorting the entries of a row."""
+"""Sorting the entries of a row, and classes."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from sstrain.kernels._jit import inline
 
-__all__ = ["sort_entries"]
+__all__ = ["sort_classes", "sort_entries"]
 
 
 @inline
@@ -29,4 +29,20 @@ def sort_entries(
                 indices[place], values[place] = indices[place - gap], values[place - gap]
                 place -= gap
             indices[place], values[place] = index, value
+        gap //= 3
+
+
+@inline
+def sort_classes(classes: NDArray[np.int32], count: int) -> None:
+    """Sort the first classes, in place, as `sort_entries` does."""
+    gap = 1
+    while 3 * gap + 1 < count:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for first in range(gap, count):
+            j, place = classes[first], first
+            while place >= gap and classes[place - gap] > j:
+                classes[place] = classes[place - gap]
+                place -= gap
+            classes[place] = j
         gap //= 3

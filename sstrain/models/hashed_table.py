@@ -154,7 +154,7 @@ class HashedModel(LinearModel):
         """List the cells that a step changes whose examples have their own candidates."""
         tables = self.tables(context)
         listed = self._listed(batch, _entries(batch) * (candidates.classes.shape[1] + 1))
-        shape = (kernels.TILES, self.num_classes)
+        scratch = self.row_scratch(batch.num_features)
         bad = kernels.hashed_list_each(
             tables.table,
             tables.bias,
@@ -166,9 +166,11 @@ class HashedModel(LinearModel):
             batch.targets,
             candidates,
             *d_scores,
-            self.buffers.float32("gradient", *shape),
-            self.buffers.int32("places", *shape),
-            self.buffers.int32("marks", *shape),
+            scratch.classes,
+            scratch.gradient,
+            scratch.places,
+            scratch.marks,
+            scratch.first_stamp,
             listed,
         )
         return bad, listed

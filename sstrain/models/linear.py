@@ -50,7 +50,7 @@ def linear_step_bytes(num_classes: int, shape: StepShape) -> int:
         return 4 * batch * num_classes
     if shape.shared:
         return 4 * width * (shape.entries + 2 * batch)
-    return 4 * width * 5 * batch + 12 * kernels.TILES * num_classes
+    return 4 * width * 5 * batch + (12 * kernels.TILES + 4) * num_classes
 
 
 class Tables(NamedTuple):
@@ -62,6 +62,16 @@ class Tables(NamedTuple):
     bias_rule: Any
     average: Any
     bias_average: Any
+
+
+class RowScratch(NamedTuple):
+    """What update kernels gather the gradients of rows in, where each example has its own draws."""
+
+    classes: NDArray[np.int32]  # [V], all of them
+    gradient: NDArray[np.float32]  # [TILES, V]
+    places: NDArray[np.int32]  # [TILES, V]
+    marks: NDArray[np.int32]  # [TILES, V]
+    first_stamp: int
 
 
 class LinearModel(Parametric):
@@ -81,6 +91,8 @@ class LinearModel(Parametric):
         bias = Parameter((num_classes,), 1, optimizer)
         super().__init__(Parameters(weight=weight, bias=bias))
         self.section = section
+        self._classes = np.arange(0, dtype=np.int32)
+        self._next_stamp = 1
 
     @property
     def weight(self) -> NDArray[Any]:
@@ -135,6 +147,27 @@ class LinearModel(Parametric):
                 self.table(), self.bias, batch.arrays, batch.targets, candidates, *scores
             )
         return scores
+
+    def row_scratch(self, num_features: int) -> RowScratch:
+        """Return scratch for a step's rows, and the first row's stamp.
+
+        Stamps rise from step to step, so that no step need clear V marks for each tile.
+        """
+        if not len(self._classes):
+            self._classes = np.arange(self.num_classes, dtype=np.int32)
+        shape = (kernels.TILES, self.num_classes)
+        marks, first = self.buffers.int32("marks", *shape), self._next_stamp
+        if first + num_features >= np.iinfo(np.int32).max:
+            marks[:] = 0
+            first = 1
+        self._next_stamp = first + num_features + 1  # the bias has the last
+        return RowScratch(
+            self._classes,
+            self.buffers.float32("gradient", *shape),
+            self.buffers.int32("places", *shape),
+            marks,
+            first,
+        )
 
     @abstractmethod
     def write_exponentials(self, batch: "Batch", result: ForwardPass) -> None:
@@ -223,7 +256,7 @@ class OwnedRows(LinearModel):
                 len(touched.classes),
                 *d_scores,
             )
-        shape = (kernels.TILES, self.num_classes)
+        scratch = self.row_scratch(batch.num_features)
         return kernels.linear_update_each(
             *tables,
             batch.arrays,
@@ -231,7 +264,9 @@ class OwnedRows(LinearModel):
             batch.targets,
             candidates,
             *d_scores,
-            self.buffers.float32("gradient", *shape),
-            self.buffers.int32("places", *shape),
-            self.buffers.int32("marks", *shape),
+            scratch.classes,
+            scratch.gradient,
+            scratch.places,
+            scratch.marks,
+            scratch.first_stamp,
         )

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from sstrain import kernels
@@ -33,7 +34,7 @@ class Cooccurrence(Proposal):
     #: The most frequent classes that are kept of each feature.
     classes_per_feature: int = Field(1024, ge=1)
     #: Taken off each count of a feature and a class; pairs that have no more are left out.
-    discount: int = Field(1, ge=0)
+    discount: int = Field(2, ge=0)
     #: The count at which a feature's divergence from the unigram is halved.
     shrinkage: float = Field(300.0, ge=0)
 
@@ -45,12 +46,7 @@ class Cooccurrence(Proposal):
         most = size.num_features * min(self.classes_per_feature, size.num_classes)
         pairs = min(most, size.num_entries)
         fitting = 12 * size.num_entries + 24 * size.num_examples
-        return (
-            8 * pairs
-            + 24 * (2 * pairs + size.num_features)
-            + 40 * size.num_features
-            + (20 * size.num_classes + fitting)
-        )
+        return 8 * pairs + 32 * pairs + 40 * size.num_features + (20 * size.num_classes + fitting)
 
     def fit(self, setting: Setting) -> State:
         """Return the counted pairs: ``indptr`` [D + 1], ``classes`` and ``counts`` [pairs]."""
@@ -108,20 +104,17 @@ class CooccurrenceSampler(DrawnSampler):
         return (divergence * totals / np.maximum(totals + shrinkage, 1)) ** 2
 
     def _feature_tables(self) -> tuple[Any, ...]:
-        indptr = self._state["indptr"]
-        sizes = np.diff(indptr)
-        sizes += np.where(sizes > 0, sizes // 2 + 1, 0)
-        slots = np.concatenate([[0], np.cumsum(sizes)])
-        count = int(slots[-1])
+        indptr, classes, counts = (self._state[name] for name in ("indptr", "classes", "counts"))
+        bucket_indptr, seeds = np.empty_like(indptr), np.empty(len(indptr) - 1, np.int32)
+        kernels.lay_out_buckets(indptr, classes, bucket_indptr, seeds)
+        columns = np.empty((len(classes), 3), np.int32)
+        buckets = _aligned(int(bucket_indptr[-1]), 16)
         tables = (
-            slots,
-            np.full(count, -1, np.int32),
-            np.zeros(count),
-            np.empty(count),
-            np.empty(count, np.int32),
+            *(columns, columns.view(np.float32)),
+            *(bucket_indptr, buckets, buckets.view(np.float32), seeds),
         )
-        kernels.build_feature_tables(indptr, self._state["classes"], self._state["counts"], *tables)
-        return tables
+        kernels.build_feature_tables(indptr, classes, counts, *tables)
+        return indptr, *tables
 
     def proposal(self, batch: "Batch") -> Any:
         """Return q at a batch."""
@@ -147,3 +140,11 @@ class CooccurrenceSampler(DrawnSampler):
     def tensors(self) -> State:
         """Return the counted pairs."""
         return self._state
+
+
+def _aligned(rows: int, columns: int) -> NDArray[np.int32]:
+    """Return an int32 array [rows, columns] that begins with a line of the cache."""
+    line = 64
+    memory = np.empty(4 * rows * columns + line, np.uint8)
+    start = -memory.ctypes.data % line
+    return memory[start : start + 4 * rows * columns].view(np.int32).reshape(rows, columns)

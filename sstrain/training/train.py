@@ -26,6 +26,7 @@ from sstrain.training.warm_start import open_source
 if TYPE_CHECKING:
     from sstrain.config import Config
     from sstrain.data.loading import Splits
+    from sstrain.training.engine import Engine
 
 __all__ = ["Trained", "train"]
 
@@ -109,8 +110,6 @@ def train(
     threads = prepare_kernels(config, report)
     splits = load(config.data, report, use_cache)
     config, chosen = settle(config, splits, source, report)
-    for text in caveats(stage_configs(config)):
-        report(text)
     engine, started = build_engine(config, splits, source, report)
     described = environment(threads, _data_files(config, splits), started) | chosen
     with folder.locked():
@@ -129,14 +128,23 @@ def train(
             if checkpoint is not None:
                 loop.restore(checkpoint)
                 report(f"going on from {checkpoint.path}")
-            if told := engine.model.describe(splits.train):
-                report(told.text)
+            _tell(config, engine, splits, report)
             try:
                 with listening() as request:
                     loop.run(request)
             finally:
                 _draw(config, folder, report)
     return Trained(folder, already=False)
+
+
+def _tell(
+    config: "Config", engine: "Engine", splits: "Splits", report: Callable[[str], None]
+) -> None:
+    """Say what a user must know of the model and the objectives."""
+    if told := engine.model.describe(splits.train):
+        report(told.text)
+    for text in caveats(stage_configs(config)):
+        report(text)
 
 
 def _data_files(config: "Config", splits: "Splits") -> list[ReadFile]:

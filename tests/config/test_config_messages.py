@@ -38,8 +38,8 @@ ONE_MISTAKE = {
         "c.yaml:2 training.output: unknown key; got 'x'; output is a key of the top level",
     ),
     "key of another type": (
-        "sampler: {type: uniform, power: 0.5}",
-        "c.yaml:2 sampler.power: unknown key; got 0.5; power is a key of type: unigram",
+        "sampler: {type: uniform, smoothing: 0.5}",
+        "c.yaml:2 sampler.smoothing: unknown key; got 0.5; smoothing is a key of type: unigram",
     ),
     "key like nothing": (
         "checkpoint: {frequency: 2}",
