@@ -135,7 +135,7 @@ class CellRunner:
     def _warm_up(self, config: "Config") -> None:
         """Load the kernels of a step, so that no cell's time holds it."""
         sampler = config.sampler
-        shape = sampler and (sampler.share, sampler.replacement)
+        shape = sampler and (sampler.type, sampler.share, sampler.replacement)
         kind = (config.objective.type, shape)
         if kind not in self._warm:
             self._warm.add(kind)
@@ -264,7 +264,7 @@ class _Course:
             "examples": engine.examples,
         }
         state = engine.gradient.state if weights == "own" else None
-        figures = measurement.figures(engine.model, state)
+        figures = measurement.figures(engine.scorer, state)
         self.diagnostics += [finite({**where, **figure.as_row()}) for figure in figures]
         self.tell(0)
 

@@ -30,6 +30,9 @@ def _resampling_shared(config: Config) -> Conflict | None:
         config.sampler.share == "example" or config.sampler.holds_targets
     ):
         return None
+    if is_auto(config.sampler):
+        problem = "auto tries draws that a batch shares, which cannot leave out each one's target"
+        return Conflict(("objective", "accidental_hits"), problem, "expected drop, or a sampler")
     problem = "candidates that a batch shares cannot leave out each example's target"
     return Conflict(("objective", "accidental_hits"), problem, "expected sampler.share: example")
 
@@ -58,9 +61,9 @@ def _hits_always(config: Config) -> Conflict | None:
 
 def _hits_of_batch(config: Config) -> Conflict | None:
     sampler, objective = config.sampler, config.objective
-    if sampler is None or not sampler.holds_targets or not isinstance(objective, Importance):
+    if sampler is None or not sampler.holds_targets or not isinstance(objective, SampledObjective):
         return None
-    if objective.accidental_hits == "drop":
+    if objective.keeps_hits or getattr(objective, "accidental_hits", "drop") == "drop":
         return None
     problem = f"{sampler.type} has each example's own target among its candidates"
     return Conflict(("objective", "accidental_hits"), problem, "expected drop")
@@ -180,6 +183,17 @@ def _choice_beside_stages(config: Config) -> Conflict | None:
     return Conflict(("sampler", "type"), problem, "expected a sampler, as unigram")
 
 
+def _sampler_of_no_stage(config: Config) -> Conflict | None:
+    stages = config.training.stages
+    if stages is None or config.sampler is None or is_auto(config.sampler):
+        return None
+    # A stage whose own section has no type takes the run's keys, so that having one is no mistake.
+    if any((stage.objective or config.objective).sampled for stage in stages):
+        return None
+    problem = "no stage draws samples"
+    return Conflict(("sampler",), problem, "remove the section, or --set sampler=null")
+
+
 #: Each check with the keys that it reads: it is left out while one of them has a mistake. These are
 #: of what a stage may have otherwise, and made for each stage where there are any.
 CHECKS: dict[Check, tuple[str, ...]] = {
@@ -203,6 +217,7 @@ _RUN_CHECKS: dict[Check, tuple[str, ...]] = {
     _nothing_to_train_on: ("data",),
     _diagnostics_unused: ("diagnostics", "objective", "training"),
     _choice_beside_stages: ("sampler", "training"),
+    _sampler_of_no_stage: ("objective", "sampler", "training"),
 }
 
 

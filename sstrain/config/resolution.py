@@ -36,6 +36,8 @@ def resolve(config: Config, name: str = "run") -> Config:
         changes["evaluation"] = evaluation.model_copy(update={"every": None})
     changes["sampler"] = _sampler(config)
     if stages := config.training.stages:
+        # Each stage has its own written out.
+        changes["sampler"] = None
         drafts = zip(stages, stage_configs(config), strict=True)
         training = {
             "epochs": sum(stage.epochs for stage in stages),

@@ -1,11 +1,14 @@
 """What must hold between a stage's own keys, and between stages and the run."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from itertools import pairwise
+from typing import Any
 
 from sstrain.config.conflict import Check, Conflict
 from sstrain.config.sections import Config, Stage
 from sstrain.config.stages import stage_configs
 from sstrain.config.tree import Key, dotted
+from sstrain.objectives.base import SampledObjective
 
 __all__ = ["stage_conflicts"]
 
@@ -16,6 +19,31 @@ def _epochs_differ(config: Config) -> Iterator[Conflict]:
     if "epochs" in training.model_fields_set and training.epochs != total:
         advice = "remove the key: a run is as long as its stages"
         yield Conflict(("training", "epochs"), f"the stages have {total} epochs together", advice)
+
+
+def _meaning_changes(config: Config) -> Iterator[Conflict]:
+    """Refuse scores that lack log q before or after others that do not, or that lack another q."""
+    configs = stage_configs(config)
+    lacking = [_lacking(run) for run in configs]
+    for number, (before, after) in enumerate(pairwise(lacking), start=1):
+        if before != after:
+            first, second = (run.objective.type for run in configs[number - 1 : number + 1])
+            has, has_not = (first, second) if before is not None else (second, first)
+            rest = "another q follows" if has == has_not else f"{has_not} does not"
+            problem = f"{has} learns scores less log q, and {rest}"
+            at: Key = ("training", "stages", number)
+            advice = "expected one objective of that kind with one sampler in all stages, or none"
+            yield Conflict(at, problem, advice)
+            return
+
+
+def _lacking(run: Config) -> dict[str, Any] | None:
+    """Return the proposal whose log q the scores lack; None if they lack none."""
+    objective, sampler = run.objective, run.sampler
+    if not isinstance(objective, SampledObjective) or not objective.shifts_by_log_q:
+        return None
+    drawing = {"num_samples", "share", "replacement"}
+    return {} if sampler is None else sampler.model_dump(exclude=drawing)
 
 
 def _counted_twice(stage: Stage, config: Config) -> Conflict | None:
@@ -64,6 +92,8 @@ def stage_conflicts(
         Top-level keys that have a mistake of their own, and whose values are not to be read.
     """
     yield from _epochs_differ(config)
+    if not {"objective", "sampler"} & set(wrong):
+        yield from _meaning_changes(config)
     # What the run's mistakes hide is not read, but must be there.
     names = {"objective", "sampler", "optimizer"} & set(wrong)
     config = config.model_copy(update={name: Config.model_fields[name].default for name in names})

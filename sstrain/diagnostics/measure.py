@@ -13,7 +13,7 @@ from sstrain.data.batches import BatchReader, epoch_order
 from sstrain.diagnostics.batch_errors import TILE_BYTES, BatchErrors
 from sstrain.diagnostics.closed_forms import closed_forms
 from sstrain.diagnostics.draw_figures import DrawSums, draw_figures, exact_figure
-from sstrain.diagnostics.exact import ExactGradient, divergences, exact_gradient
+from sstrain.diagnostics.exact import divergences, exact_gradient
 from sstrain.diagnostics.forms import ErrorForm, gradient_figures
 from sstrain.diagnostics.intervals import GROUPS
 from sstrain.diagnostics.replicates import Replicates
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sstrain.data.batches import Batch
     from sstrain.data.dataset import Dataset
     from sstrain.diagnostics.figures import Figure
-    from sstrain.models.base import Layout
+    from sstrain.evaluation.scorer import Scorer
     from sstrain.objectives.base import SampledObjective, State
     from sstrain.samplers import Sampler
 
@@ -109,12 +109,13 @@ class Measurement:
         self._source = Replicates(objective, sampler, seed)
         self._fresh = objective.state(dataset.num_examples)
 
-    def figures(self, model: "Layout", state: "State | None" = None) -> "list[Figure]":
-        """Return every figure at the model's live weights, which stay as they are.
+    def figures(self, scorer: "Scorer", state: "State | None" = None) -> "list[Figure]":
+        """Return every figure at the live weights of a model, which stay as they are.
 
         Parameters
         ----------
-        model : Layout
+        scorer : Scorer
+            Gives the scores whose softmax the model's probabilities are.
         state : dict, optional
             What the objective remembers of each training example; by default, as of none seen.
         """
@@ -124,7 +125,7 @@ class Measurement:
 
         # One thread, so that sums have the same bits on any machine's number of cores.
         with threadpool_limits(1, "blas"):
-            batches = [self._measure(model, state, step) for step in range(len(self.example_ids))]
+            batches = [self._measure(scorer, state, step) for step in range(len(self.example_ids))]
         closed = _mean_of_common([batch.closed for batch in batches])
         return [
             *_gradient_figures(batches, closed),
@@ -133,9 +134,9 @@ class Measurement:
             exact_figure("chi_square", np.concatenate([batch.chi_square for batch in batches])),
         ]
 
-    def _measure(self, model: "Layout", state: "State", step: int) -> _Measured:
+    def _measure(self, scorer: "Scorer", state: "State", step: int) -> _Measured:
         batch = self._reader.take(self.example_ids[step])
-        scores = model.score_all(batch, averaged=False)
+        scores = scorer.score_all(batch, averaged=False)
         # Before anything else of the size of the scores is held.
         closed = self._closed_forms(scores, batch)
         exact = exact_gradient(scores, batch)
@@ -146,7 +147,7 @@ class Measurement:
             self.objective.estimates_partition,
         )
         remembered = {name: array[batch.example_ids] for name, array in state.items()}
-        self._draw(batch, step, exact, remembered, errors, draws)
+        self._draw(batch, step, self._taught(scores, batch), remembered, errors, draws)
         return _Measured(
             *errors.example_forms(),
             *errors.batch_forms(),
@@ -156,23 +157,29 @@ class Measurement:
             closed,
         )
 
+    def _taught(self, scores: NDArray[np.float32], batch: "Batch") -> NDArray[np.float32]:
+        """Return the scores that the objective sees at such probabilities."""
+        if not self.objective.shifts_by_log_q:
+            return scores
+        return np.asarray(scores - self.sampler.log_prob(batch), np.float32)
+
     def _draw(
         self,
         batch: "Batch",
         step: int,
-        exact: ExactGradient,
+        scores: NDArray[np.float32],
         state: "State",
         errors: BatchErrors,
         draws: DrawSums,
     ) -> None:
         """Draw all replicates, once more for each tile of classes."""
-        self._source.take(batch, exact.scores, state, step, 0)  # the clock of the draws starts warm
+        self._source.take(batch, scores, state, step, 0)  # the clock of the draws starts warm
         for start in range(0, errors.num_classes, errors.tile):
             width = min(errors.tile, errors.num_classes - start)
             sums = np.zeros((batch.size, GROUPS, width), np.float32)
             for number in range(GROUPS * self.replicates):
                 group, within = divmod(number, self.replicates)
-                replicate = self._source.take(batch, exact.scores, state, step, number)
+                replicate = self._source.take(batch, scores, state, step, number)
                 if start == 0:
                     errors.take(group, replicate.sampled)
                     draws.take(group, within, replicate)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sstrain.kernels._jit import inline
+from sstrain.kernels._jit import finite, inline
 from sstrain.kernels.sampled_loss import example_loss, softplus32
 
 __all__ = ["NceLoss", "logistic_negatives", "logistic_target"]
@@ -44,6 +44,8 @@ def _example_loss(
     d_scores: NDArray[np.float32],
 ) -> tuple[float, float]:
     """Return loss and target's derivative; a hit is a draw like any other."""
+    if not finite(float(target_log_count)):
+        return np.inf, 0.0  # of a q of 0: it would be told from noise at once, and teach nothing
     for k in range(len(scores)):
         d_scores[k] = scores[k] - log_counts[k]
     value, d_target = logistic_target(target_score - target_log_count)

@@ -7,32 +7,39 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from sstrain import kernels
-from sstrain.samplers.base import DataSize, EachSharing, Proposal, Sampler, Setting, State
+from sstrain.samplers.base import (
+    DataSize,
+    EachSharing,
+    Proposal,
+    Sampler,
+    SectionType,
+    Setting,
+    State,
+)
 from sstrain.samplers.drawn import DrawnSampler
-from sstrain.samplers.fixed import alias_state
-from sstrain.section import Section
+from sstrain.samplers.fixed import alias_state, check_every_class
+from sstrain.samplers.unigram import Unigram
 
 if TYPE_CHECKING:
     from sstrain.data.batches import Batch
     from sstrain.samplers.base import SamplerSection
-
-SectionType = type[Section]
 
 
 class Cooccurrence(Proposal):
     """``q(j|x) = l0 base(j) + (1 - l0) sum_f a_f(x) p(j|f)``, base = unigram^power.
 
     ``p(j|f)`` is the share of class j among the training examples that hold feature f, and
-    ``a_f ~ |x_f| (n_f / (n_f + shrinkage) KL(p(.|f) || unigram))^2``.
+    ``a_f ~ |x_f| (n_f / (n_f + shrinkage) KL(p(.|f) || unigram))^2``, or 0 where that is less than
+    a twentieth of the example's highest. n_f is the number of those examples whose class is kept.
     """
 
     type: Literal["cooccurrence"] = "cooccurrence"
     #: Of the unigram counts of the base.
     power: float = Field(0.75, ge=0, le=100)
     #: The base's share of q; all of it where no feature of the example is known.
-    base_share: float = Field(0.1, gt=0, le=1)
+    base_share: float = Field(0.1, ge=1e-6, le=1)
     #: The most frequent classes that are kept of each feature.
-    classes_per_feature: int = Field(1024, ge=1)
+    classes_per_feature: int = Field(1024, ge=1, le=1 << 16)
     #: Taken off each count of a feature and a class; pairs that have no more are left out.
     discount: int = Field(2, ge=0)
     #: The count at which a feature's divergence from the unigram is halved.
@@ -41,12 +48,18 @@ class Cooccurrence(Proposal):
     sharing: ClassVar[SectionType] = EachSharing
     depends_on_example: ClassVar[bool] = True
 
+    def check(self, setting: Setting) -> None:
+        """Refuse a base that leaves a class out."""
+        log_base = Unigram(power=self.power).log_q(setting.vocabulary)
+        check_every_class(self.type, log_base, setting.vocabulary)
+
     def memory_bytes(self, size: DataSize) -> int:
         """Return the bytes of the pairs, their tables and the base, and of counting them."""
         most = size.num_features * min(self.classes_per_feature, size.num_classes)
         pairs = min(most, size.num_entries)
         fitting = 12 * size.num_entries + 24 * size.num_examples
-        return 8 * pairs + 32 * pairs + 40 * size.num_features + (20 * size.num_classes + fitting)
+        tables = 42 * pairs + 104 * size.num_features  # a line of the cache a feature, at least
+        return tables + 20 * size.num_classes + fitting
 
     def fit(self, setting: Setting) -> State:
         """Return the counted pairs: ``indptr`` [D + 1], ``classes`` and ``counts`` [pairs]."""
@@ -58,7 +71,7 @@ class Cooccurrence(Proposal):
         per_entry = np.repeat(repeats, np.diff(data.indptr))
         sizes += np.bincount(data.indices, per_entry, len(sizes)).astype(np.int64)
         ends = np.cumsum(sizes)
-        starts, total = ends - sizes, int(ends[-1])
+        starts, total = ends - sizes, int(sizes.sum())
         listed = np.empty(total, np.int32)
         order = np.argsort(data.targets, kind="stable")
         kernels.list_pairs(order, rows, data.targets, data.indptr, data.indices, starts, listed)
@@ -82,8 +95,7 @@ class CooccurrenceSampler(DrawnSampler):
         super().__init__(section, setting)
         self._state = state
         own = cast(Cooccurrence, section)
-        log_q = own.power * np.log(setting.vocabulary.class_counts)
-        base = alias_state(log_q - np.logaddexp.reduce(log_q))
+        base = alias_state(Unigram(power=own.power).log_q(setting.vocabulary))
         self._base = (base["threshold"], base["alias"], np.exp(base["log_q"]))
         self._share = float(own.base_share)
         self._weights = self._informativeness(own.shrinkage)

@@ -22,13 +22,18 @@ _SHARED, _EACH = 2, 3
 
 
 def check_distinct_samples(section: "SamplerSection", setting: Setting) -> None:
-    """Refuse more distinct samples than there are classes.
+    """Refuse more distinct samples than there are classes, and draws where there is no class.
 
     Raises
     ------
     UserError
     """
     available = setting.vocabulary.num_classes - (1 if setting.excludes_targets else 0)
+    if available < 1:
+        raise UserError(
+            "objective.accidental_hits: resample draws from the other classes, and the data have "
+            "one class; expected drop"
+        )
     if section.replacement is False and section.num_samples > available:
         raise UserError(
             f"sampler.num_samples: more samples than classes without replacement; got "

@@ -25,7 +25,8 @@ class LearnedUnigram(FixedProposal):
     type: Literal["learned_unigram"] = "learned_unigram"
     changes: ClassVar[bool] = True
 
-    power: float = Field(0.75, ge=0, le=100)
+    #: At most 10: no class that training has not seen falls out of a float then.
+    power: float = Field(0.75, ge=0, le=10)
     #: What every class counts before it is seen.
     smoothing: float = Field(1.0, gt=0)
     #: q follows whenever the sum of all counts, smoothing among them, has grown by this share.

@@ -97,7 +97,8 @@ def fit_projection(
     joint.data *= class_scale[joint.indices]
     count = min(dimensions, num_features, num_classes)
     projection = np.zeros((num_features, count + 1), np.float32)
-    projection[:, :-1] = _leading_vectors(joint, count) * feature_scale[:, np.newaxis]
+    if count:
+        projection[:, :-1] = _leading_vectors(joint, count) * feature_scale[:, np.newaxis]
     points = x @ projection
     size = np.sqrt(np.einsum("id,id->d", points, points, dtype=np.float64) / dataset.num_rows)
     projection /= np.maximum(size, 1e-30).astype(np.float32)

@@ -195,7 +195,7 @@ def factored(run: Path, saved: SavedModel) -> Factored:
     """Return a model that has class vectors; one that has none is a `UserError`."""
     if isinstance(saved.scorer, Shifted):
         raise UserError(
-            f"{run}: objective {saved.config.objective.type} has taught it scores less log q, "
+            f"{run}: its objective has taught it scores less log q (negative sampling), "
             "which an approximate index knows nothing of; predict without --approximate"
         )
     if not isinstance(saved.model, Factored):

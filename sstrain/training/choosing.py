@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sstrain.config import conflicts, sampler_section
-from sstrain.diagnostics.measure import Measurement
-from sstrain.objectives.base import SampledObjective
+from sstrain.config import conflicts
 from sstrain.samplers import PROPOSALS, is_auto
+from sstrain.training.bench import SIZES, Bench, with_sampler
 from sstrain.training.building import build_engine
-from sstrain.training.gradient import Gradient
-from sstrain.training.trials import Figures, Trial, cheapest, samples_for
+from sstrain.training.trials import Trial, cheapest, samples_for
 
 if TYPE_CHECKING:
     from sstrain.config import Config
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
     from sstrain.training.engine import Engine
     from sstrain.training.warm_start import Source
 
-__all__ = ["Choice", "choose", "settle"]
+__all__ = ["Choice", "choose", "provisional", "settle"]
 
 #: The proposals that are tried, each as its defaults are, as far as they suit model and objective.
 _TRIED: tuple[dict[str, Any], ...] = (
@@ -34,16 +32,10 @@ _TRIED: tuple[dict[str, Any], ...] = (
     {"type": "midx"},
     {"type": "tree"},
 )
-_SIZES = (16, 64, 256)
 _DEFAULT = {"type": "unigram", "share": "batch"}
 _DEFAULT_SIZE = 64
 #: Of the time, the part that the model is trained for before anything is measured.
 _WARM_SHARE = 0.3
-_STEPS_SECONDS = 0.25
-_DRAWS = 64
-#: Scores of all classes that one measurement holds at most.
-_SCORES = 1 << 21
-_LEAST_BATCH = 8
 #: Classes are taken as equally frequent from this share of the entropy of equal frequencies on.
 _FLAT = 0.98
 
@@ -94,8 +86,9 @@ def choose(
     """Measure proposals on a model that has been trained for some seconds, and choose.
 
     Each is measured at three numbers of samples K: the error of the batch's gradient, and the time
-    of a step. The K at which it has the error that is asked for follows by interpolation, and of
-    all that reach it, the one with the quickest step is chosen.
+    of a step, all at the same weights. The K at which it has the error that is asked for follows by
+    interpolation, and of all that reach it, the one with the quickest step is chosen, its share of
+    the time that fitting took included.
 
     Parameters
     ----------
@@ -111,30 +104,26 @@ def choose(
     UserError
         If the model does not fit in memory.
     """
-    assert config.sampler is not None
     assert is_auto(config.sampler)
     auto: Any = config.sampler
-    started = time.process_time()
-    warm = _with_sampler(config, {**_DEFAULT, "num_samples": _DEFAULT_SIZE})
-    engine, _ = build_engine(warm, splits, source, report)
+    engine, _ = build_engine(provisional(config), splits, source, report)
     report(f"sampler auto: measuring proposals for about {auto.seconds:g} CPU seconds ...")
+    engine.warm_up()
+    engine.touch_memory()
     _train(engine, _WARM_SHARE * auto.seconds)
-    bench = _Bench(config, engine, splits.vocabulary)
-    found: list[Trial] = []
-    for keys in _tried(config, splits.vocabulary):
-        if found and time.process_time() - started > auto.seconds:
-            break
-        found.append(bench.measure(keys))
+    bench = Bench(config, engine, splits.vocabulary)
+    found, left_out = bench.measure(_tried(config, splits.vocabulary), auto.seconds)
     wanted = auto.error
     if wanted is None:
         wanted = found[0].at(_DEFAULT_SIZE).error
     best = cheapest(found, wanted, splits.vocabulary.num_classes)
     samples = samples_for(best, wanted, splits.vocabulary.num_classes)
-    chosen = _with_sampler(config, {**best.keys, "num_samples": samples})
+    chosen = with_sampler(config, {**best.keys, "num_samples": samples})
     return Choice(
         chosen,
-        _told(found, best, samples, wanted, splits.vocabulary),
+        (*_told(found, best, samples, wanted, splits.vocabulary), *left_out),
         {
+            "asked": auto.model_dump(),
             "wanted_error": wanted,
             "chosen": chosen.sampler.model_dump(),  # type: ignore[union-attr]
             "measured": [trial.as_json() for trial in found],
@@ -142,12 +131,11 @@ def choose(
     )
 
 
-def _with_sampler(config: "Config", keys: dict[str, Any]) -> "Config":
-    """Return the config with another sampler."""
-    objective = config.objective
-    assert isinstance(objective, SampledObjective)
-    section = sampler_section(keys).resolved(objective.replacement, config.training.batch_size)
-    return config.model_copy(update={"sampler": section})
+def provisional(config: "Config") -> "Config":
+    """Return a config with a sampler in the place of ``auto``, by which a model is warmed."""
+    if not is_auto(config.sampler):
+        return config
+    return with_sampler(config, {**_DEFAULT, "num_samples": _DEFAULT_SIZE})
 
 
 def _tried(config: "Config", vocabulary: "Vocabulary") -> list[dict[str, Any]]:
@@ -156,7 +144,7 @@ def _tried(config: "Config", vocabulary: "Vocabulary") -> list[dict[str, Any]]:
     for keys in _TRIED:
         if keys["type"] not in PROPOSALS or (keys["type"] == "uniform" and not _flat(vocabulary)):
             continue
-        if not any(conflicts(_with_sampler(config, {**keys, "num_samples": _SIZES[0]}))):
+        if not any(conflicts(with_sampler(config, {**keys, "num_samples": SIZES[0]}))):
             found.append(keys)
     return found
 
@@ -174,72 +162,9 @@ def _entropy(vocabulary: "Vocabulary") -> float:
 
 def _train(engine: "Engine", seconds: float) -> None:
     """Take steps for so many CPU seconds, or an epoch."""
-    engine.warm_up()
-    engine.touch_memory()
     stop = time.process_time() + seconds
     while time.process_time() < stop and engine.done < engine.steps_per_epoch:
         engine.step()
-
-
-class _Bench:
-    """Measures samplers at the weights of one engine."""
-
-    def __init__(self, config: "Config", engine: "Engine", vocabulary: "Vocabulary") -> None:
-        self.config, self.engine, self.vocabulary = config, engine, vocabulary
-        size = max(_LEAST_BATCH, _SCORES // vocabulary.num_classes)
-        self.batch_size = min(config.training.batch_size, size, engine.dataset.num_examples)
-
-    def measure(self, keys: dict[str, Any]) -> Trial:
-        """Return a proposal's figures at several numbers of samples."""
-        figures: list[Figures] = []
-        fit_seconds = 0.0
-        for size in _SIZES:
-            if size > self.vocabulary.num_classes // 2 and figures:
-                break
-            config = _with_sampler(self.config, {**keys, "num_samples": size})
-            start = time.process_time()
-            engine = self.engine
-            engine.gradient = Gradient(config, engine.dataset, self.vocabulary, engine.model)
-            fit_seconds = time.process_time() - start
-            assert engine.sampler is not None
-            engine.sampler.refresh(engine.done)
-            figures.append(Figures(size, *self._error(config), self._step_seconds()))
-        return Trial(keys, tuple(figures), fit_seconds)
-
-    def _error(self, config: "Config") -> tuple[float, float]:
-        """Return the squared error of a batch's gradient, relative to the exact one's, and KL."""
-        engine, objective = self.engine, config.objective
-        assert isinstance(objective, SampledObjective)
-        assert engine.sampler is not None
-        measurement = Measurement(
-            objective,
-            engine.sampler,
-            engine.dataset,
-            self.vocabulary.num_features,
-            self.batch_size,
-            self.batch_size,
-            _DRAWS,
-        )
-        found = {
-            (figure.quantity, figure.level, figure.space): figure.value
-            for figure in measurement.figures(engine.model, engine.gradient.state)
-            if figure.part in ("all", "")
-        }
-        bias = found.get(("relative_bias", "batch", "weight"), 0.0)
-        variance = found.get(("relative_variance", "batch", "weight"), 0.0)
-        divergence = [value for key, value in found.items() if key[0] == "kl_divergence"]
-        return bias**2 + max(variance, 0.0), divergence[0]
-
-    def _step_seconds(self) -> float:
-        """Return the CPU seconds of a step."""
-        engine = self.engine
-        engine.step()  # loads kernels
-        start, steps = time.process_time(), 0
-        while time.process_time() < start + _STEPS_SECONDS:
-            engine.done %= engine.total_steps
-            engine.step()
-            steps += 1
-        return (time.process_time() - start) / steps
 
 
 def _told(
@@ -249,15 +174,18 @@ def _told(
     unigram = trials[0].figures[0].divergence
     rows = [
         f"  {trial.name:32} K = {samples_for(trial, wanted, num_classes):5,} for that error, "
-        f"{1e3 * trial.seconds_at(samples_for(trial, wanted, num_classes)):8.3f} ms a step"
+        f"{1e3 * trial.seconds_at(samples_for(trial, wanted, num_classes)):8.3f} ms a step with "
+        f"its part of {trial.fit_seconds:.1f} s of fitting"
         if trial.reaches(wanted, num_classes)
         else f"  {trial.name:32} not reached with {trial.figures[-1].num_samples:,} samples"
         for trial in trials
     ]
+    reached = best.reaches(wanted, num_classes)
+    why = "the quickest step at that error" if reached else "none has that error, it comes closest"
     return (
         f"V = {num_classes:,} classes, as uneven as {math.exp(entropy):,.0f} equal ones; the "
         f"model's probabilities are {unigram:.2f} nats from unigram^0.75",
         f"squared error of a batch's gradient that is asked for: {wanted:.3g} of the exact one's",
         *rows,
-        f"chosen: {best.name}, num_samples {samples}: the quickest step at that error",
+        f"chosen: {best.name}, num_samples {samples}: {why}",
     )

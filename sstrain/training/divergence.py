@@ -62,14 +62,16 @@ def bad_loss(engine: "Engine", rate: float, place: str) -> DivergedError:
     return _diverged(engine, rate, f"the loss of the example in {place} is not finite")
 
 
-def bad_proposal(engine: "Engine", class_id: int) -> FailureError:
+def bad_proposal(engine: "Engine", class_id: int) -> DivergedError:
     """Return the error for a class whose log q is not finite."""
     assert engine.sampler is not None
     label = engine.vocabulary.classes[class_id]
     kind = engine.sampler.section.type
-    return FailureError(
+    # One that follows the weights has no q where they have none.
+    advice = "lower optimizer.learning_rate, or " if engine.sampler.section.changes else ""
+    return DivergedError(
         f"step {engine.done + 1}: sampler {kind}: log q of class {label!r} is not finite; "
-        "expected a probability above 0; use another sampler, as unigram"
+        f"expected a probability above 0; {advice}use another sampler, as unigram"
     )
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sstrain import kernels
+from sstrain.config import stage_configs
 from sstrain.data.batches import BatchReader, epoch_order
 from sstrain.evaluation.scorer import Scorer, scorer
 from sstrain.models.base import StepContext
@@ -79,7 +80,7 @@ class Engine:
         )
         self.model.initialise(vocabulary, config.seed)
         if start is not None:
-            start.apply(self.model)
+            start.apply(self.model, stage_configs(config)[0].objective)
         self._reader = BatchReader(dataset, vocabulary.num_features)
         self._shuffle_block = dataset.shuffle_block
         self.steps_per_epoch = -(-dataset.num_examples // config.training.batch_size)

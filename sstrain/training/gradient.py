@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sstrain.objectives import Objective
     from sstrain.objectives.base import State
     from sstrain.samplers import Sampler
+    from sstrain.samplers.base import State as SamplerState
     from sstrain.training.checkpoint import Checkpoint
     from sstrain.training.tensors import TensorSource
 
@@ -67,6 +68,8 @@ class Gradient:
     model : Layout
     checkpoint : Checkpoint, optional
         Has what sampler and objective remember; by default they begin anew.
+    sampler_state : dict, optional
+        What another sampler of the proposal was fitted to.
 
     Attributes
     ----------
@@ -89,6 +92,7 @@ class Gradient:
         vocabulary: "Vocabulary",
         model: "Layout",
         checkpoint: "Checkpoint | None" = None,
+        sampler_state: "SamplerState | None" = None,
     ) -> None:
         self.objective: Objective = config.objective
         self.sampler: Sampler | None = None
@@ -101,7 +105,7 @@ class Gradient:
         assert isinstance(objective, SampledObjective)
         assert section is not None
         self.state = objective.state(dataset.num_examples)
-        kept = None
+        kept = sampler_state
         if checkpoint is not None:
             kept = {name: np.array(kept) for name, kept in checkpoint.open(_SAMPLER).items()}
             if self.state:

@@ -47,7 +47,7 @@ class LiveDiagnostics:
         gradient = self._engine.gradient
         # Not kept: the next stage has another sampler, and this one is to be freed then.
         measurement = self._measurement(gradient)
-        figures = measurement.figures(self._engine.model, gradient.state)
+        figures = measurement.figures(self._engine.scorer, gradient.state)
         return [figure.as_row() for figure in figures], _line(figures)
 
     def _measurement(self, gradient: "Gradient") -> Measurement:

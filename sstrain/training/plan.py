@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sstrain.data.cache import load
-from sstrain.training.choosing import settle
+from sstrain.training.choosing import provisional, settle
 from sstrain.training.forecast import GIB, forecast_memory, still_needed
 from sstrain.training.measuring import measure
 from sstrain.training.memory import available_memory
@@ -14,6 +14,8 @@ from sstrain.training.warm_start import open_source
 
 if TYPE_CHECKING:
     from sstrain.config import Config
+    from sstrain.data.loading import Splits
+    from sstrain.training.warm_start import Source
 
 __all__ = ["as_text", "plan"]
 
@@ -45,11 +47,21 @@ def plan(config: "Config", report: Callable[[str], None], use_cache: bool = True
     source = open_source(config.model, None)
     prepare_kernels(config, report)
     splits = load(config.data, report, use_cache)
-    config, _ = settle(config, splits, source, report)
-    vocabulary = splits.vocabulary
+    asked, config = config, provisional(config)
+    result = _needs(config, splits, source)
+    if result["fits"] and asked is not config:
+        config, _ = settle(asked, splits, source, report)
+        result = _needs(config, splits, source)
+    if result["fits"]:
+        result |= measure(config, splits, source, result["available_bytes"], report)
+    return result
+
+
+def _needs(config: "Config", splits: "Splits", source: "Source | None") -> dict[str, Any]:
+    """Return what is known before anything is allocated."""
+    vocabulary, free = splits.vocabulary, available_memory()
     memory = forecast_memory(config, vocabulary, splits.datasets(), source.bytes if source else 0)
-    free = available_memory()
-    result: dict[str, Any] = {
+    return {
         "examples": splits.train.num_examples,
         "features": vocabulary.num_features,
         "classes": vocabulary.num_classes,
@@ -58,14 +70,11 @@ def plan(config: "Config", report: Callable[[str], None], use_cache: bool = True
         "fits": sum(still_needed(memory).values()) <= free,
         "checkpoint_bytes": _checkpoint_bytes(memory),
     }
-    if result["fits"]:
-        result |= measure(config, splits, source, free, report)
-    return result
 
 
 def _checkpoint_bytes(memory: dict[str, int]) -> int:
     """Return the size of a checkpoint's tensors; with averaging it has the live weights besides."""
-    kept = sum(memory.get(part, 0) for part in ("weights", "optimizer", "sampler"))
+    kept = sum(memory.get(part, 0) for part in ("weights", "optimizer", "sampler", "objective"))
     return kept + 2 * memory.get("averaging", 0)
 
 

@@ -76,7 +76,10 @@ class RunFolder(OutputFolder):
 
     def with_choice(self, config: Config) -> Config:
         """Return a config with the sampler that the run here chose, where it leaves it to be."""
-        if not is_auto(config.sampler):
+        if config.sampler is None or not is_auto(config.sampler):
+            return config
+        choice = read_json(self.environment).get("sampler_choice")
+        if choice is None or choice.get("asked") != config.sampler.model_dump():
             return config
         return config.model_copy(update={"sampler": read_resolved(self.config).sampler})
 

@@ -86,7 +86,7 @@ class SampledStep:
             bad_weights = self.model.update(batch, candidates, hits, gradient, context)
             self.sampler.observe(batch)
         scored = int(candidates.counts.sum()) * (batch.size // len(candidates.counts))
-        bad_class = _bad_class(candidates) if bad_losses else None
+        bad_class = _bad_class(candidates, batch.targets) if bad_losses else None
         return Outcome(losses, bad_losses, bad_weights, scored + batch.size, bad_class)
 
     def _examples(self, batch: "Batch", rate: float) -> Examples:
@@ -97,13 +97,14 @@ class SampledStep:
         return Examples(batch.weights, batch.example_ids, squared_norms, rate)
 
 
-def _bad_class(candidates: "Candidates") -> int | None:
-    """Return the first candidate whose log q is not finite, if there is one."""
+def _bad_class(candidates: "Candidates", targets: NDArray[np.int32]) -> int | None:
+    """Return the first candidate, or else target, whose log q is not finite, if there is one."""
     for group, count in enumerate(candidates.counts):
         bad = np.flatnonzero(~np.isfinite(candidates.log_expected_count[group, :count]))
         if len(bad):
             return int(candidates.classes[group, bad[0]])
-    return None
+    bad = np.flatnonzero(~np.isfinite(candidates.target_log_expected_count[: len(targets)]))
+    return int(targets[bad[0]]) if len(bad) else None
 
 
 class ExactStep:

@@ -40,6 +40,7 @@ class Trial:
     keys: dict[str, Any]
     figures: tuple[Figures, ...]
     fit_seconds: float
+    fit_seconds_a_step: float = 0.0  # over all steps of the run
 
     @property
     def name(self) -> str:
@@ -70,14 +71,18 @@ class Trial:
         return self.samples(error) <= max(most, self.figures[0].num_samples)
 
     def seconds_at(self, num_samples: int) -> float:
-        """Return the CPU seconds of a step, by the line through the nearest two that were timed."""
+        """Return the CPU seconds of a step, by the line through the nearest two that were timed.
+
+        A step's part of the time that fitting took is among them.
+        """
         if len(self.figures) == 1:
-            return self.figures[0].seconds
+            return self.figures[0].seconds + self.fit_seconds_a_step
         pairs = list(zip(self.figures, self.figures[1:], strict=False))
         inside = [pair for pair in pairs if num_samples <= pair[1].num_samples]
         first, second = inside[0] if inside else pairs[-1]
         slope = (second.seconds - first.seconds) / (second.num_samples - first.num_samples)
-        return max(first.seconds + slope * (num_samples - first.num_samples), first.seconds / 4)
+        step = first.seconds + slope * (num_samples - first.num_samples)
+        return max(step, first.seconds / 4) + self.fit_seconds_a_step
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON values."""

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from sstrain.data.vocabulary import Vocabulary
 from sstrain.errors import UserError
+from sstrain.evaluation.scorer import Shifted
 from sstrain.models.base import Matching
+from sstrain.objectives.base import SampledObjective
 from sstrain.optim.sgd import Sgd
 from sstrain.training.checkpoint import model_sha256
 from sstrain.training.run_folder import Run, open_run
@@ -19,6 +21,7 @@ from sstrain.training.saved import SavedModel, read_model
 
 if TYPE_CHECKING:
     from sstrain.models.base import Layout, Model
+    from sstrain.objectives import Objective
 
 __all__ = ["Source", "WarmStart", "open_source"]
 
@@ -86,14 +89,22 @@ class WarmStart:
     matching: Matching
     sha256: str
 
-    def apply(self, model: "Layout") -> None:
-        """Put them into a model that has been initialised.
+    def apply(self, model: "Layout", objective: "Objective") -> None:
+        """Put them into a model that has been initialised, and that an objective is to train.
 
         Raises
         ------
         UserError
             If the two are of different rank, or differ otherwise in what cannot be taken over.
         """
+        lacked = isinstance(self.saved.scorer, Shifted)
+        if lacked != (isinstance(objective, SampledObjective) and objective.shifts_by_log_q):
+            lacks = "lack log q" if lacked else "do not lack log q"
+            raise UserError(
+                f"model.from: the scores of {self.path} {lacks}, and objective {objective.type} "
+                f"learns {'scores that do not' if lacked else 'scores that do'}; a run with "
+                "negative_sampling starts from such a run alone, and all others from the others"
+            )
         model.take_over(self.saved.model, self.matching)
 
     def summary(self) -> str:

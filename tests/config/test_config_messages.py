@@ -38,8 +38,8 @@ ONE_MISTAKE = {
         "c.yaml:2 training.output: unknown key; got 'x'; output is a key of the top level",
     ),
     "key of another type": (
-        "sampler: {type: uniform, smoothing: 0.5}",
-        "c.yaml:2 sampler.smoothing: unknown key; got 0.5; smoothing is a key of type: unigram",
+        "sampler: {type: uniform, codewords: 16}",
+        "c.yaml:2 sampler.codewords: unknown key; got 16; codewords is a key of type: midx",
     ),
     "key like nothing": (
         "checkpoint: {frequency: 2}",

@@ -260,8 +260,10 @@ def test_diagnostics_need_one_sampled_stage(tmp_path: Path) -> None:
     text = RUN + "diagnostics: {}\ntraining: {stages: [{epochs: 1, objective: {type: exact}}"
     assert load(written(tmp_path, text + ", {epochs: 1}]}\n")).diagnostics is not None
     assert messages(tmp_path, text + "]}\n") == [
+        'c.yaml:2 sampler: no stage draws samples; got {"type": "unigram", "power": 0.5, '
+        '"num_samples": 32, "share…; remove the section, or --set sampler=null',
         "c.yaml:4 diagnostics: objective exact samples no gradient to compare; got {}; "
-        "remove the section, or --set diagnostics=null"
+        "remove the section, or --set diagnostics=null",
     ]
 
 
