@@ -2,20 +2,20 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from sstrain.section import Section
+from sstrain.section import Interval, Section
 
 if TYPE_CHECKING:
     from sstrain.data.batches import Batch
     from sstrain.data.dataset import Dataset
     from sstrain.data.vocabulary import Vocabulary
     from sstrain.kernels import Candidates
-    from sstrain.models.base import Layout
+    from sstrain.models.base import ClassVectors, Layout
 
 __all__ = [
     "DataSize",
@@ -24,6 +24,7 @@ __all__ = [
     "NumSamples",
     "Proposal",
     "Sampler",
+    "SectionType",
     "Setting",
     "Sharing",
     "State",
@@ -58,6 +59,17 @@ class Setting:
     batch_size: int
     seed: int
     excludes_targets: bool = False
+
+    @property
+    def class_vectors(self) -> "ClassVectors":
+        """The model, which has class vectors: a proposal that needs them is refused without."""
+        assert self.model is not None
+        return cast("ClassVectors", self.model)
+
+    def in_steps(self, interval: Interval) -> int:
+        """Return an interval of training, one step at least."""
+        num_examples = 0 if self.dataset is None else self.dataset.num_examples
+        return max(1, interval.in_steps(-(-num_examples // self.batch_size)))
 
 
 class DataSize(NamedTuple):

@@ -24,7 +24,6 @@ from sstrain.section import Interval, Span
 if TYPE_CHECKING:
     from sstrain.data.batches import Batch
     from sstrain.kernels import ClassTree
-    from sstrain.models.base import ClassVectors, Layout
     from sstrain.samplers.base import SamplerSection
 
 __all__ = ["ClassTreeProposal"]
@@ -89,7 +88,7 @@ class ClassTreeProposal(Proposal):
 
     def fit(self, setting: Setting) -> State:
         """Return the class vectors as they are, and the frequencies of random features."""
-        vectors = self.of_classes(_with_vectors(setting.model).class_vectors(averaged=False)[0])
+        vectors = self.of_classes(setting.class_vectors.class_vectors(averaged=False)[0])
         if not self.num_frequencies:
             return {_VECTORS: vectors}
         key = kernels.stream_key(setting.seed, _PURPOSE, 0, 0) % 2**64
@@ -100,11 +99,6 @@ class ClassTreeProposal(Proposal):
     def sampler(self, state: State, setting: Setting) -> Sampler:
         """Return what draws by the tree of a snapshot."""
         return ClassTreeSampler(self, state, setting)
-
-
-def _with_vectors(model: "Layout | None") -> "ClassVectors":
-    assert model is not None
-    return cast("ClassVectors", model)
 
 
 class ClassTreeSampler(DrawnSampler):
@@ -123,15 +117,9 @@ class ClassTreeSampler(DrawnSampler):
         self._proposal = section
         self._state = state
         self._scratch = Buffers()
-        self._interval = self._refresh_steps()
+        self._interval = setting.in_steps(section.refresh)
         self._tree = self._empty_tree()
         self._sum()
-
-    def _refresh_steps(self) -> int:
-        dataset = self.setting.dataset
-        num_examples = 0 if dataset is None else dataset.num_examples
-        steps_per_epoch = -(-num_examples // self.setting.batch_size)
-        return max(1, self._proposal.refresh.in_steps(steps_per_epoch))
 
     def _empty_tree(self) -> "ClassTree":
         """Return the tree before its sums are taken."""
@@ -171,13 +159,13 @@ class ClassTreeSampler(DrawnSampler):
     def refresh(self, step: int) -> None:
         """Follow the weights every so many steps; the first tree is that of `fit`."""
         if step and step % self._interval == 0:
-            vectors, _ = _with_vectors(self.setting.model).class_vectors(averaged=False)
+            vectors, _ = self.setting.class_vectors.class_vectors(averaged=False)
             self._state[_VECTORS][:] = self._proposal.of_classes(vectors)
             self._sum()
 
     def proposal(self, batch: "Batch") -> "ClassTree":
         """Return the tree with the vectors of a batch's examples, without dropout or averaging."""
-        pooled = _with_vectors(self.setting.model).pooled(batch, averaged=False)
+        pooled = self.setting.class_vectors.pooled(batch, averaged=False)
         return self._tree._replace(examples=self._proposal.of_examples(pooled))
 
     def tensors(self) -> State:

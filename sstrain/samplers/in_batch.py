@@ -9,7 +9,7 @@ from pydantic import Field
 
 from sstrain import kernels
 from sstrain.errors import UserError
-from sstrain.samplers.base import Sampler, Setting, State
+from sstrain.samplers.base import Sampler, SectionType, Setting, State
 from sstrain.samplers.fixed import FixedProposal, FixedSampler
 from sstrain.section import Section
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from sstrain.data.vocabulary import Vocabulary
     from sstrain.kernels import BatchTargets
     from sstrain.samplers.base import SamplerSection
-
-SectionType = type[Section]
 
 
 class InBatchSharing(Section):

@@ -24,7 +24,6 @@ from sstrain.section import Interval, Span
 if TYPE_CHECKING:
     from sstrain.data.batches import Batch
     from sstrain.kernels import MidxProposal
-    from sstrain.models.base import ClassVectors
     from sstrain.samplers.base import SamplerSection
 
 __all__ = ["Midx"]
@@ -58,7 +57,7 @@ class Midx(Proposal):
     power: float = Field(0.75, ge=0, le=1)
     #: The share of draws from unigram^0.75.
     unigram_share: float = Field(0.05, gt=0, lt=1)
-    #: How often the codewords follow the weights.
+    #: How often the codewords follow the weights; at first also after 1, 2, 4, 8, ... steps.
     refresh: Interval = Span(200, "steps")
 
     sharing: ClassVar[SectionType] = EachSharing
@@ -83,7 +82,7 @@ class Midx(Proposal):
 
     def fit(self, setting: Setting) -> State:
         """Return an index of the class vectors as they are."""
-        vectors, _ = _with_vectors(setting).class_vectors(averaged=False)
+        vectors, _ = setting.class_vectors.class_vectors(averaged=False)
         count = self.num_codewords(len(vectors))
         state: State = {
             _COLUMNS: vectors[_random_classes(setting, 0, count)].T.copy(),
@@ -95,7 +94,7 @@ class Midx(Proposal):
 
     def update(self, state: State, setting: Setting, step: int, rounds: int) -> None:
         """Go on with k-means from the codewords of a state, and index the classes anew."""
-        vectors, bias = _with_vectors(setting).class_vectors(averaged=False)
+        vectors, bias = setting.class_vectors.class_vectors(averaged=False)
         columns, cells, residuals = state[_COLUMNS], state[_CELLS], np.empty(len(vectors))
         # The root of the counts: errors at frequent classes cost most, the others' still count.
         weights = np.sqrt(np.asarray(setting.vocabulary.class_counts, np.float64))
@@ -111,11 +110,6 @@ class Midx(Proposal):
     def sampler(self, state: State, setting: Setting) -> Sampler:
         """Return what draws by an index."""
         return MidxSampler(self, state, setting)
-
-
-def _with_vectors(setting: Setting) -> "ClassVectors":
-    assert setting.model is not None
-    return cast("ClassVectors", setting.model)
 
 
 def _random_classes(setting: Setting, number: int, count: int) -> NDArray[np.int64]:
@@ -153,7 +147,7 @@ def _mean_square(setting: Setting) -> float:
     count = min(_EXAMPLES, dataset.num_examples)
     ids = np.arange(count) * dataset.num_examples // count
     batch = BatchReader(dataset, setting.vocabulary.num_features).take(ids)
-    pooled = _with_vectors(setting).pooled(batch, averaged=False)
+    pooled = setting.class_vectors.pooled(batch, averaged=False)
     return float(np.mean(pooled.astype(np.float64) ** 2))
 
 
@@ -172,6 +166,7 @@ class MidxSampler(DrawnSampler):
         super().__init__(cast("SamplerSection", section), setting)
         self._midx = section
         self._state = state
+        self._interval = setting.in_steps(section.refresh)
         self._index = self._empty_index()
         self._fill()
 
@@ -214,19 +209,15 @@ class MidxSampler(DrawnSampler):
 
     def refresh(self, step: int) -> None:
         """Follow the weights every so many steps, and at first after 1, 2, 4, 8, ..."""
-        dataset = self.setting.dataset
-        num_examples = 0 if dataset is None else dataset.num_examples
-        steps_per_epoch = -(-num_examples // self.setting.batch_size)
-        interval = max(1, self._midx.refresh.in_steps(steps_per_epoch))
         # Weights change most in the first steps, which begin with vectors of random numbers.
-        early = step < interval and step & (step - 1) == 0
-        if step and (early or step % interval == 0):
+        early = step < self._interval and step & (step - 1) == 0
+        if step and (early or step % self._interval == 0):
             self._midx.update(self._state, self.setting, step, _ROUNDS)
             self._fill()
 
     def proposal(self, batch: "Batch") -> "MidxProposal":
         """Return the index with the vectors of a batch's examples, without dropout or averaging."""
-        pooled = _with_vectors(self.setting).pooled(batch, averaged=False)
+        pooled = self.setting.class_vectors.pooled(batch, averaged=False)
         return self._index._replace(pooled=pooled)
 
     def tensors(self) -> State:

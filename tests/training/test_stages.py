@@ -36,6 +36,14 @@ OPTIMIZER = {
 }
 
 
+#: Objectives and samplers that remember something from step to step.
+REMEMBERING: list[dict[str, Any]] = [
+    {"epochs": 1, "objective": {"type": "umax"}},
+    {"epochs": 2, "sampler": {"type": "learned_unigram", "num_samples": 5, "growth": 0.0}},
+    {"epochs": 2, "objective": {"type": "umax"}, "sampler": {"type": "softmax", "num_samples": 2}},
+]
+
+
 def make_engine(stages: Any = STAGES, optimizer: Any = OPTIMIZER) -> Engine:
     config = resolve(make_config(optimizer=optimizer, training={"stages": tuple(stages)}))
     return Engine(config, make_dataset(N, V, D, seed=4), make_vocabulary(V, D))
@@ -109,18 +117,31 @@ def test_decay_is_all_taken_in_at_the_end_of_its_stage() -> None:
     assert np.linalg.norm(engine.model.weight) < 0.95 * np.linalg.norm(plain.model.weight)  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("stopped", [1, 11, 12, 13, 17, 18, 20, 24, 25, 30])
-def test_a_run_goes_on_within_any_stage_as_if_never_stopped(stopped: int, tmp_path: Path) -> None:
-    """Steps 12, 18 and 24 are the last of a stage, those after them the first of the next."""
-    first = taken(make_engine(), stopped)
+def remembered(engine: Engine) -> dict[str, bytes]:
+    """Return what sampler and objective remember."""
+    return {
+        f"{part}.{name}": np.asarray(array).tobytes()
+        for part, arrays in engine.gradient.tensors().items()
+        for name, array in arrays.items()
+    }
+
+
+@pytest.mark.parametrize("stages", [STAGES, REMEMBERING], ids=["forgetful", "remembering"])
+@pytest.mark.parametrize("stopped", [1, 6, 7, 9, 11, 12, 13, 17, 18, 20, 24, 25, 30])
+def test_a_run_goes_on_within_any_stage_as_if_never_stopped(
+    stopped: int, stages: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """Steps 12, 18 and 24, or 6 and 18, are the last of a stage."""
+    first = taken(make_engine(stages), stopped)
     state = {**first.state(), "step": first.done}
     write_checkpoint(tmp_path / "checkpoint", first.tensors(), state, None)
-    second = make_engine()
+    second = make_engine(stages)
     second.restore(load_checkpoint(tmp_path / "checkpoint", first.done))
     assert second.state() == first.state()
     rest = first.total_steps - stopped
     assert [first.step() for _ in range(rest)] == [second.step() for _ in range(rest)]
     assert tensors(first) == tensors(second)
+    assert remembered(first) == remembered(second)
     assert second.state() == first.state()
 
 
