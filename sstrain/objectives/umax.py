@@ -21,9 +21,10 @@ class Umax(SampledObjective):
 
     n_j is how often class j was drawn, m_j the expected number. Whatever u is, the mean of l over
     the draws is at least the exact log-loss, and equal to it for the best u, log Z - z_c: each
-    example has a u of its own that follows it. As u does not depend on the draws of the step, the
-    mean of the gradient is the exact one times exp(log Z - z_c - u): drawing changes how much an
-    example counts, and not where its gradient points.
+    example has a u of its own that follows it. Where u does not depend on the draws of the step,
+    the mean of the gradient is the exact one times exp(log Z - z_c - u): drawing changes how much
+    an example counts, and not where its gradient points. An example's first step, which has no u
+    yet, takes the draws' own estimate, and is a step of the importance objective.
 
     Fagan and Iyengar (2018), "Unbiased scalable softmax optimization", with a step of u that does
     not depend on the learning rate.

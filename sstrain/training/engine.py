@@ -98,12 +98,17 @@ class Engine:
         self._pending_decay = 1.0
 
     def _enter(self, stage: RunStage, checkpoint: "Checkpoint | None" = None) -> None:
-        """Begin with a stage's gradient, or go on with it as a checkpoint has it."""
+        """Begin with a stage's gradient, or go on with it as a checkpoint has it.
+
+        A proposal or objective that is that of the stage before goes on with what it remembers.
+        """
         self.stage = stage
-        # Two samplers are never in memory at once.
-        vars(self).pop("gradient", None)
+        # Two samplers are never in memory at once, but for what one leaves to the next.
+        before: Gradient | None = vars(self).pop("gradient", None)
+        kept = (None, None) if before is None or checkpoint else before.kept_for(stage.config)
+        del before
         self.gradient = Gradient(
-            stage.config, self.dataset, self.vocabulary, self.model, checkpoint
+            stage.config, self.dataset, self.vocabulary, self.model, checkpoint, *kept
         )
         # Losses of other objectives are on other scales.
         self._watch = LossWatch(self._uniform_loss())

@@ -70,6 +70,8 @@ class Gradient:
         Has what sampler and objective remember; by default they begin anew.
     sampler_state : dict, optional
         What another sampler of the proposal was fitted to.
+    state : dict, optional
+        What the objective remembers.
 
     Attributes
     ----------
@@ -93,6 +95,7 @@ class Gradient:
         model: "Layout",
         checkpoint: "Checkpoint | None" = None,
         sampler_state: "SamplerState | None" = None,
+        state: "State | None" = None,
     ) -> None:
         self.objective: Objective = config.objective
         self.sampler: Sampler | None = None
@@ -104,7 +107,7 @@ class Gradient:
         objective, section = config.objective, config.sampler
         assert isinstance(objective, SampledObjective)
         assert section is not None
-        self.state = objective.state(dataset.num_examples)
+        self.state = objective.state(dataset.num_examples) if state is None else state
         kept = sampler_state
         if checkpoint is not None:
             kept = {name: np.array(kept) for name, kept in checkpoint.open(_SAMPLER).items()}
@@ -113,6 +116,21 @@ class Gradient:
         setting = sampler_setting(config, vocabulary, dataset, model)
         self.sampler = build_sampler(section, setting, kept)
         self.take_step = SampledStep(model, objective, self.state, self.sampler, config.seed)
+
+    def kept_for(self, config: "Config") -> "tuple[SamplerState | None, State | None]":
+        """Return what sampler and objective of another config may go on with, or None of each.
+
+        It is what they remember, where the proposal is the same however it is drawn from, and
+        where the objective is the same.
+        """
+        section, same = config.sampler, config.objective == self.objective
+        sampler_state = None
+        if self.sampler is not None and section is not None:
+            drawing = {"num_samples", "share", "replacement"}
+            proposals = (one.model_dump(exclude=drawing) for one in (self.sampler.section, section))
+            if len({repr(proposal) for proposal in proposals}) == 1:
+                sampler_state = self.sampler.tensors()
+        return sampler_state, self.state if same and self.state else None
 
     def tensors(self) -> "dict[str, Mapping[str, TensorSource]]":
         """Return what a checkpoint keeps, by part."""

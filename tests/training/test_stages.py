@@ -117,6 +117,27 @@ def test_decay_is_all_taken_in_at_the_end_of_its_stage() -> None:
     assert np.linalg.norm(engine.model.weight) < 0.95 * np.linalg.norm(plain.model.weight)  # type: ignore[attr-defined]
 
 
+def test_the_same_proposal_and_objective_go_on_with_what_they_remember() -> None:
+    sampler = {"type": "learned_unigram", "num_samples": 5}
+    stages = [
+        {"epochs": 1, "objective": {"type": "umax"}, "sampler": sampler},
+        {"epochs": 1, "objective": {"type": "umax"}, "sampler": {**sampler, "num_samples": 3}},
+        {"epochs": 1, "sampler": {**sampler, "growth": 0.5}},
+    ]
+    engine = taken(make_engine(stages), STEPS)
+    u = engine.gradient.state["u"].copy()
+    assert engine.sampler is not None
+    assert engine.sampler.tensors()["seen"].sum() == N
+    engine.step()
+    assert engine.sampler.section.num_samples == 3
+    assert engine.sampler.tensors()["seen"].sum() == N + 8
+    assert (engine.gradient.state["u"] == u).sum() >= N - 8
+    assert np.isfinite(engine.gradient.state["u"]).all()
+    taken(engine, STEPS)  # another growth makes another proposal
+    assert engine.sampler.tensors()["seen"].sum() == 8
+    assert engine.gradient.state == {}
+
+
 def remembered(engine: Engine) -> dict[str, bytes]:
     """Return what sampler and objective remember."""
     return {
