@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 RUN := runs/quickstart
 COMPARISON := runs/compare_small
-PYTEST_FLAGS ?= -n 2
+# By file, so that two workers do not compile the same kernels.
+PYTEST_FLAGS ?= -n 2 --dist loadfile
 # The tests that call kernels in their own process.
 KERNEL_TESTS := tests/kernels tests/fuzz tests/data tests/diagnostics tests/evaluation tests/objectives \
 	tests/models/test_low_rank.py tests/models/test_hashed.py tests/models/test_sparse.py tests/optim tests/samplers \
