@@ -8,7 +8,7 @@ from sstrain.config.conflict import Check, Conflict
 from sstrain.config.sections import Config, Stage
 from sstrain.config.stages import stage_configs
 from sstrain.config.tree import Key, dotted
-from sstrain.objectives.base import SampledObjective
+from sstrain.samplers import own_keys
 
 __all__ = ["stage_conflicts"]
 
@@ -40,10 +40,9 @@ def _meaning_changes(config: Config) -> Iterator[Conflict]:
 def _lacking(run: Config) -> dict[str, Any] | None:
     """Return the proposal whose log q the scores lack; None if they lack none."""
     objective, sampler = run.objective, run.sampler
-    if not isinstance(objective, SampledObjective) or not objective.shifts_by_log_q:
+    if not objective.shifts_by_log_q:
         return None
-    drawing = {"num_samples", "share", "replacement"}
-    return {} if sampler is None else sampler.model_dump(exclude=drawing)
+    return {} if sampler is None else own_keys(sampler)
 
 
 def _counted_twice(stage: Stage, config: Config) -> Conflict | None:

@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sstrain.objectives.base import SampledObjective
-
 if TYPE_CHECKING:
     from sstrain.data.batches import Batch
     from sstrain.models.base import Layout
@@ -47,7 +45,7 @@ class Shifted:
 
 def scorer(model: "Layout", objective: "Objective", sampler: "Sampler | None") -> Scorer:
     """Return what scores as a model that an objective has trained predicts."""
-    if isinstance(objective, SampledObjective) and objective.shifts_by_log_q:
+    if objective.shifts_by_log_q:
         assert sampler is not None
         return Shifted(model, sampler)
     return model

@@ -27,6 +27,8 @@ class Objective(Section):
 
     #: Whether the loss is a sum over drawn candidates rather than over all classes.
     sampled: ClassVar[bool]
+    #: Whether the best scores are the log-probabilities less log q, which must not change then.
+    shifts_by_log_q: ClassVar[bool] = False
 
     @property
     def excludes_targets(self) -> bool:
@@ -88,8 +90,6 @@ class SampledObjective(Objective):
     needs_replacement: ClassVar[bool] = False
     #: Whether a draw that equals the target stays among the negatives, as the optimum needs it.
     keeps_hits: ClassVar[bool] = False
-    #: Whether the best scores are the log-probabilities less log q, which must not change then.
-    shifts_by_log_q: ClassVar[bool] = False
     #: Whether `gradient` is to be given the squared norms of the examples' features.
     needs_squared_norms: ClassVar[bool] = False
 

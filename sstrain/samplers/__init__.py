@@ -1,6 +1,6 @@
 """Proposal distributions: one a file, one line each in the table below or in `table`."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sstrain.samplers.auto import Auto
 from sstrain.samplers.base import Drawing, Proposal, Sampler, Setting, Sharing
@@ -33,6 +33,7 @@ __all__ = [
     "build_sampler",
     "check_sampler",
     "is_auto",
+    "own_keys",
 ]
 
 PROPOSALS: dict[str, type[Proposal]] = {
@@ -87,6 +88,11 @@ def check_sampler(section: "SamplerSection", setting: Setting) -> None:
 
     check_distinct_samples(section, setting)
     section.check(setting)
+
+
+def own_keys(section: "SamplerSection") -> dict[str, Any]:
+    """Return the keys of a proposal itself, without those that say how it is drawn from."""
+    return section.model_dump(exclude={"num_samples", "share", "replacement"})
 
 
 def build_sampler(

@@ -6,7 +6,7 @@ import numpy as np
 
 from sstrain.objectives.base import SampledObjective
 from sstrain.objectives.exact import Exact
-from sstrain.samplers import Setting, build_sampler
+from sstrain.samplers import Setting, build_sampler, own_keys
 from sstrain.training.step import ExactStep, SampledStep, Step
 
 if TYPE_CHECKING:
@@ -125,11 +125,9 @@ class Gradient:
         """
         section, same = config.sampler, config.objective == self.objective
         sampler_state = None
-        if self.sampler is not None and section is not None:
-            drawing = {"num_samples", "share", "replacement"}
-            proposals = (one.model_dump(exclude=drawing) for one in (self.sampler.section, section))
-            if len({repr(proposal) for proposal in proposals}) == 1:
-                sampler_state = self.sampler.tensors()
+        sampler = self.sampler
+        if sampler and section and own_keys(sampler.section) == own_keys(section):
+            sampler_state = sampler.tensors()
         return sampler_state, self.state if same and self.state else None
 
     def tensors(self) -> "dict[str, Mapping[str, TensorSource]]":

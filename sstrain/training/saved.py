@@ -11,7 +11,6 @@ from sstrain import kernels
 from sstrain.config import stage_configs
 from sstrain.data.vocabulary import Vocabulary
 from sstrain.evaluation.scorer import scorer
-from sstrain.objectives.base import SampledObjective
 from sstrain.optim.sgd import Sgd
 from sstrain.samplers import Sampler, build_sampler
 from sstrain.training.forecast import check_memory
@@ -81,7 +80,7 @@ def read_model(run: Run, which: str | int | None, report: Callable[[str], None])
     if which is None:
         which = "last" if run.checkpoints.linked("best") is None else "best"
     checkpoint = run.checkpoints.open_for_reading(which, report)
-    if _shifts(_stage(config, checkpoint)):
+    if _stage(config, checkpoint).objective.shifts_by_log_q:
         parts = ("model", "sampler")
         checkpoint = run.checkpoints.open_for_reading(checkpoint.step, report, parts)
     vocabulary = Vocabulary.load(run.folder.path)
@@ -93,7 +92,9 @@ def read_model(run: Run, which: str | int | None, report: Callable[[str], None])
     model = config.model.allocate(vocabulary.num_features, vocabulary.num_classes, rule)
     checkpoint.read_into("model", model.live_arrays(0)["model"])
     stage = _stage(config, checkpoint)
-    sampler = _sampler(stage, vocabulary, model, checkpoint) if _shifts(stage) else None
+    sampler = (
+        _sampler(stage, vocabulary, model, checkpoint) if stage.objective.shifts_by_log_q else None
+    )
     scored = scorer(model, stage.objective, sampler)
     return SavedModel(config, vocabulary, model, scored, checkpoint.step, run.environment)
 
@@ -101,12 +102,6 @@ def read_model(run: Run, which: str | int | None, report: Callable[[str], None])
 def _stage(config: "Config", checkpoint: "Checkpoint") -> "Config":
     """Return the config of the stage in which a checkpoint was written."""
     return stage_configs(config)[int(checkpoint.state.get("stage", 1)) - 1]
-
-
-def _shifts(config: "Config") -> bool:
-    """Whether the scores that an objective teaches lack log q."""
-    objective = config.objective
-    return isinstance(objective, SampledObjective) and objective.shifts_by_log_q
 
 
 def _sampler(

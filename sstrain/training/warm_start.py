@@ -13,7 +13,6 @@ from sstrain.data.vocabulary import Vocabulary
 from sstrain.errors import UserError
 from sstrain.evaluation.scorer import Shifted
 from sstrain.models.base import Matching
-from sstrain.objectives.base import SampledObjective
 from sstrain.optim.sgd import Sgd
 from sstrain.training.checkpoint import model_sha256
 from sstrain.training.run_folder import Run, open_run
@@ -98,7 +97,7 @@ class WarmStart:
             If the two are of different rank, or differ otherwise in what cannot be taken over.
         """
         lacked = isinstance(self.saved.scorer, Shifted)
-        if lacked != (isinstance(objective, SampledObjective) and objective.shifts_by_log_q):
+        if lacked != objective.shifts_by_log_q:
             lacks = "lack log q" if lacked else "do not lack log q"
             raise UserError(
                 f"model.from: the scores of {self.path} {lacks}, and objective {objective.type} "
