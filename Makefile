@@ -43,7 +43,8 @@ demo: $(VENV)/installed
 test: $(VENV)/installed-dev
 	$(VENV)/bin/python -m pytest $(PYTEST_FLAGS) --ignore=tests/fuzz
 	@# An index out of bounds is silent in a compiled kernel, unless it was compiled to be checked.
-	NUMBA_CACHE_DIR= NUMBA_BOUNDSCHECK=1 $(VENV)/bin/python -m pytest $(PYTEST_FLAGS) $(KERNEL_TESTS)
+	@# Checks are put in before code is optimised: little optimisation will do, and compiles faster.
+	NUMBA_CACHE_DIR= NUMBA_BOUNDSCHECK=1 NUMBA_OPT=1 $(VENV)/bin/python -m pytest $(PYTEST_FLAGS) $(KERNEL_TESTS)
 
 lint: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check .

@@ -60,9 +60,10 @@ def _cache_folder() -> str:
     return str(base / f"kernels-{digest.hexdigest()[:16]}{'-checked' if _CHECKED else ''}")
 
 
-# OpenMP threads that wait spin for about 20 us, not 1 ms: at the default a second thread costs ten
-# times what it saves when the machine has other work. Read when the library loads.
-os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+# OpenMP threads that wait spin for 20 to 50 us: long enough for the next kernel of a step, and not
+# the milliseconds of the default, which cost more than a second thread saves when the machine has
+# other work. A spin is one PAUSE instruction, up to 140 cycles. Read when the library loads.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 def compiled_before() -> bool:

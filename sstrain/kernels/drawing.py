@@ -161,10 +161,12 @@ def draw_shared(
     """Draw one group of candidates for a whole batch, from a q that depends on no example."""
     draws = Draws(num_classes, num_samples, replacement)
     scratch = scratch_of(draws)
-    begin_example(proposal, 0, 0)
-    scale = _draw_group(proposal, 0, 0, draws, np.uint64(key), NO_CLASS, 0, scratch, out)
+    # Of the types that `draw_each` passes: helpers are compiled anew for a constant.
+    first, nobody = np.int64(0), np.int64(NO_CLASS)
+    begin_example(proposal, first, first)
+    scale = _draw_group(proposal, first, first, draws, np.uint64(key), nobody, first, scratch, out)
     for i in range(len(targets)):
-        log_q = log_q_of(proposal, 0, 0, targets[i], scratch)
+        log_q = log_q_of(proposal, first, first, np.int64(targets[i]), scratch)
         out.target_log_expected_count[i] = _target_count(log_q, draws, scale)
 
 
@@ -188,7 +190,7 @@ def _draw_examples(
         excluded = targets[i] if exclude_targets else NO_CLASS
         begin_example(proposal, i, tile)
         scale = _draw_group(proposal, i, tile, draws, stream, excluded, i, scratch, out)
-        log_q = log_q_of(proposal, i, tile, targets[i], scratch)
+        log_q = log_q_of(proposal, i, tile, np.int64(targets[i]), scratch)
         out.target_log_expected_count[i] = _target_count(log_q, draws, scale)
 
 
