@@ -105,7 +105,10 @@ def precise(function: _Function) -> _Function:
 
 @inline
 def signed(index: int) -> int:
-    """Return the index of a ``prange`` as int64: numba's is unsigned, and mixes to float64."""
+    """Return an integer of any type as an int64.
+
+    The index of a ``prange`` is unsigned, and mixes to float64; a constant has a type of its own.
+    """
     return np.int64(index)  # type: ignore[return-value]
 
 

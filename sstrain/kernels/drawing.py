@@ -162,11 +162,11 @@ def draw_shared(
     draws = Draws(num_classes, num_samples, replacement)
     scratch = scratch_of(draws)
     # Of the types that `draw_each` passes: helpers are compiled anew for a constant.
-    first, nobody = np.int64(0), np.int64(NO_CLASS)
+    first, nobody = signed(0), signed(NO_CLASS)
     begin_example(proposal, first, first)
     scale = _draw_group(proposal, first, first, draws, np.uint64(key), nobody, first, scratch, out)
     for i in range(len(targets)):
-        log_q = log_q_of(proposal, first, first, np.int64(targets[i]), scratch)
+        log_q = log_q_of(proposal, first, first, signed(targets[i]), scratch)
         out.target_log_expected_count[i] = _target_count(log_q, draws, scale)
 
 
@@ -190,7 +190,7 @@ def _draw_examples(
         excluded = targets[i] if exclude_targets else NO_CLASS
         begin_example(proposal, i, tile)
         scale = _draw_group(proposal, i, tile, draws, stream, excluded, i, scratch, out)
-        log_q = log_q_of(proposal, i, tile, np.int64(targets[i]), scratch)
+        log_q = log_q_of(proposal, i, tile, signed(targets[i]), scratch)
         out.target_log_expected_count[i] = _target_count(log_q, draws, scale)
 
 
