@@ -21,6 +21,7 @@ __all__ = [
     "finite",
     "inline",
     "kernel",
+    "outlined",
     "parallel_kernel",
     "precise",
     "signed",
@@ -96,6 +97,14 @@ def inline(function: _Function) -> _Function:
     A call that remains would count a reference to each array up and down again, atomically.
     """
     return cast(_Function, numba.njit(forceinline=True, **FLAGS)(function))
+
+
+def outlined(function: _Function) -> _Function:
+    """Compile a helper that stays a function of its own if it is large, for what is rarely called.
+
+    A helper that is put into its callers is compiled again in each of them.
+    """
+    return cast(_Function, numba.njit(**FLAGS)(function))
 
 
 def precise(function: _Function) -> _Function:

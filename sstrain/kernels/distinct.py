@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sstrain.kernels._jit import inline
-from sstrain.kernels.candidates import NO_CLASS, Candidates
+from sstrain.kernels._jit import inline, outlined
+from sstrain.kernels.candidates import NO_CLASS
 from sstrain.kernels.counter import split, uniform
 from sstrain.kernels.proposal import draw_class, write_log_q
 from sstrain.kernels.sorting import sort_classes
@@ -69,7 +69,7 @@ def log_q_of(proposal: Any, i: int, tile: int, j: int, scratch: Scratch) -> floa
     return float(scratch.one_log_q[0])
 
 
-@inline
+@outlined
 def every_log_q(proposal: Any, i: int, tile: int, num_classes: int) -> NDArray[np.float64]:
     """Return log q of every class."""
     log_q = np.empty(num_classes)
@@ -120,7 +120,7 @@ def _arrivals(
     return distinct, time
 
 
-@inline
+@outlined
 def _late_arrivals(
     log_q: NDArray[np.float64],
     wanted: int,
@@ -169,28 +169,21 @@ def draw_without_replacement(
     draws: Draws,
     key: np.uint64,
     excluded: int,
-    group: int,
     scratch: Scratch,
-    out: Candidates,
+    classes: NDArray[np.int32],
 ) -> float:
-    """Draw K distinct classes with rank-conditioned counts (equations 20 to 22); return tau."""
-    classes, wanted = out.classes[group], draws.num_samples
+    """Draw K distinct classes in rising order; return tau of equations (20) to (22)."""
+    wanted = draws.num_samples
     if wanted == draws.num_classes - (0 if excluded == NO_CLASS else 1):
         position = 0
         for j in range(draws.num_classes):
             if j != excluded:
                 classes[position] = j
                 position += 1
-        tau = np.inf
-    else:
-        distinct, tau = _arrivals(proposal, i, tile, wanted, key, excluded, classes, scratch.slots)
-        if distinct <= wanted:
-            log_q = every_log_q(proposal, i, tile, draws.num_classes)
-            tau = _late_arrivals(log_q, wanted, distinct, tau, key, excluded, classes)
-        sort_classes(classes, wanted)
-    write_log_q(proposal, i, tile, classes[:wanted], scratch.log_q)
-    for index in range(wanted):
-        out.multiplicity[group, index] = np.float32(1)
-        out.log_expected_count[group, index] = log_distinct_count(scratch.log_q[index], tau)
-    out.counts[group] = wanted
+        return np.inf
+    distinct, tau = _arrivals(proposal, i, tile, wanted, key, excluded, classes, scratch.slots)
+    if distinct <= wanted:
+        log_q = every_log_q(proposal, i, tile, draws.num_classes)
+        tau = _late_arrivals(log_q, wanted, distinct, tau, key, excluded, classes)
+    sort_classes(classes, wanted)
     return float(tau)

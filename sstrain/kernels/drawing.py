@@ -10,7 +10,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from sstrain.kernels._jit import inline, kernel, parallel_kernel, signed
+from sstrain.kernels._jit import inline, kernel, outlined, parallel_kernel, signed
 from sstrain.kernels.borrowed import borrowed
 from sstrain.kernels.candidates import NO_CLASS, Candidates
 from sstrain.kernels.counter import split, uniform
@@ -33,7 +33,7 @@ __all__ = ["all_log_q", "draw_each", "draw_shared"]
 _MAX_REJECTIONS = 64
 
 
-@inline
+@outlined
 def _probability_of_others(
     proposal: Any, i: int, tile: int, draws: Draws, excluded: int, scratch: Scratch
 ) -> float:
@@ -49,7 +49,7 @@ def _probability_of_others(
     return total
 
 
-@inline
+@outlined
 def _search_others(
     proposal: Any, i: int, tile: int, draws: Draws, excluded: int, point: float
 ) -> int:
@@ -71,23 +71,6 @@ def _search_others(
 
 
 @inline
-def _draw_other(
-    proposal: Any, i: int, tile: int, draws: Draws, key: np.uint64, index: int, excluded: int
-) -> int:
-    """Return one draw from q restricted to the classes other than ``excluded``."""
-    if excluded == NO_CLASS:
-        return int(draw_class(proposal, i, tile, key, index))
-    attempts = split(key, index)
-    for attempt in range(_MAX_REJECTIONS):
-        drawn = draw_class(proposal, i, tile, attempts, attempt)
-        if drawn != excluded:
-            return int(drawn)
-    # The target holds nearly all of q: one pass over the other classes draws from the same law.
-    point = uniform(split(attempts, _MAX_REJECTIONS), 0)
-    return _search_others(proposal, i, tile, draws, excluded, point)
-
-
-@inline
 def _draw_with_replacement(
     proposal: Any,
     i: int,
@@ -95,34 +78,43 @@ def _draw_with_replacement(
     draws: Draws,
     key: np.uint64,
     excluded: int,
-    group: int,
-    scratch: Scratch,
-    out: Candidates,
-) -> float:
-    """Draw K classes iid and merge equal ones (equations 7 and 16); return the log of K.
-
-    Where a class is left out, it is the log of K / (1 - q_c).
-    """
-    classes = out.classes[group]
+    classes: NDArray[np.int32],
+) -> None:
+    """Draw K classes iid, in rising order."""
+    rejects = excluded != NO_CLASS
     for index in range(draws.num_samples):
-        classes[index] = _draw_other(proposal, i, tile, draws, key, index, excluded)
+        stream = split(key, index) if rejects else key
+        drawn = NO_CLASS
+        for attempt in range(_MAX_REJECTIONS):
+            drawn = draw_class(proposal, i, tile, stream, attempt if rejects else index)
+            if drawn != excluded:
+                break
+        if drawn == excluded:
+            # It holds nearly all of q: one pass over the other classes draws from the same law.
+            point = uniform(split(stream, _MAX_REJECTIONS), 0)
+            drawn = _search_others(proposal, i, tile, draws, excluded, point)
+        classes[index] = drawn
     sort_classes(classes, draws.num_samples)
+
+
+@inline
+def _merge(classes: NDArray[np.int32], num_samples: int, multiplicity: NDArray[np.float32]) -> int:
+    """Keep equal classes once, with their number (equation 16); return how many are left."""
     distinct = 0
-    for index in range(draws.num_samples):
+    for index in range(num_samples):
         if distinct > 0 and classes[index] == classes[distinct - 1]:
-            out.multiplicity[group, distinct - 1] += np.float32(1)
+            multiplicity[distinct - 1] += np.float32(1)
             continue
         classes[distinct] = classes[index]
-        out.multiplicity[group, distinct] = np.float32(1)
+        multiplicity[distinct] = np.float32(1)
         distinct += 1
-    out.counts[group] = distinct
-    log_scale = np.log(float(draws.num_samples))
-    if excluded != NO_CLASS:
-        log_scale -= np.log(_probability_of_others(proposal, i, tile, draws, excluded, scratch))
-    write_log_q(proposal, i, tile, classes[:distinct], scratch.log_q[:distinct])
-    for index in range(distinct):
-        out.log_expected_count[group, index] = log_scale + scratch.log_q[index]
-    return float(log_scale)
+    return distinct
+
+
+@inline
+def _log_count(log_q: float, draws: Draws, scale: float) -> float:
+    """Return the log of an expected count, equation (7) or (21)."""
+    return scale + log_q if draws.replacement else log_distinct_count(log_q, scale)
 
 
 @inline
@@ -137,15 +129,25 @@ def _draw_group(
     scratch: Scratch,
     out: Candidates,
 ) -> float:
-    """Draw one group; return what `_target_count` needs of it."""
+    """Draw one group; return what `_log_count` needs of it.
+
+    Of independent draws that is the log of K, or of K / (1 - q_c) where a class is left out; of
+    distinct ones tau.
+    """
+    classes = out.classes[group]
     if draws.replacement:
-        return _draw_with_replacement(proposal, i, tile, draws, key, excluded, group, scratch, out)
-    return draw_without_replacement(proposal, i, tile, draws, key, excluded, group, scratch, out)
-
-
-@inline
-def _target_count(log_q: float, draws: Draws, scale: float) -> float:
-    return scale + log_q if draws.replacement else log_distinct_count(log_q, scale)
+        _draw_with_replacement(proposal, i, tile, draws, key, excluded, classes)
+        scale = np.log(float(draws.num_samples))
+        if excluded != NO_CLASS:
+            scale -= np.log(_probability_of_others(proposal, i, tile, draws, excluded, scratch))
+    else:
+        scale = draw_without_replacement(proposal, i, tile, draws, key, excluded, scratch, classes)
+    distinct = _merge(classes, draws.num_samples, out.multiplicity[group])
+    out.counts[group] = distinct
+    write_log_q(proposal, i, tile, classes[:distinct], scratch.log_q[:distinct])
+    for index in range(distinct):
+        out.log_expected_count[group, index] = _log_count(scratch.log_q[index], draws, scale)
+    return float(scale)
 
 
 @kernel
@@ -167,7 +169,7 @@ def draw_shared(
     scale = _draw_group(proposal, first, first, draws, np.uint64(key), nobody, first, scratch, out)
     for i in range(len(targets)):
         log_q = log_q_of(proposal, first, first, signed(targets[i]), scratch)
-        out.target_log_expected_count[i] = _target_count(log_q, draws, scale)
+        out.target_log_expected_count[i] = _log_count(log_q, draws, scale)
 
 
 @inline
@@ -191,35 +193,7 @@ def _draw_examples(
         begin_example(proposal, i, tile)
         scale = _draw_group(proposal, i, tile, draws, stream, excluded, i, scratch, out)
         log_q = log_q_of(proposal, i, tile, signed(targets[i]), scratch)
-        out.target_log_expected_count[i] = _target_count(log_q, draws, scale)
-
-
-@inline
-def _draw_tile(
-    proposal: Any,
-    tile: int,
-    draws: Draws,
-    key: np.uint64,
-    example_ids: NDArray[np.int64],
-    targets: NDArray[np.int32],
-    exclude_targets: bool,
-    out: Candidates,
-) -> None:
-    start, stop = tile_bounds(tile, len(example_ids))
-    scratch = scratch_of(draws)
-    _draw_examples(
-        proposal,
-        start,
-        stop,
-        tile,
-        draws,
-        scratch,
-        key,
-        example_ids,
-        targets,
-        exclude_targets,
-        out,
-    )
+        out.target_log_expected_count[i] = _log_count(log_q, draws, scale)
 
 
 @parallel_kernel
@@ -254,10 +228,14 @@ def draw_each(
     """
     draws = Draws(num_classes, num_samples, replacement)
     for tile in prange(TILES):
-        _draw_tile(
+        start, stop = tile_bounds(signed(tile), len(example_ids))
+        _draw_examples(
             proposal,
+            start,
+            stop,
             signed(tile),
             draws,
+            scratch_of(draws),
             np.uint64(key),
             example_ids,
             targets,
