@@ -32,9 +32,6 @@ DEADLINE = 60.0
 SOURCE = "dense-run"
 
 each_layout = pytest.mark.parametrize("case", [case for case in CASES if case.first], ids=str)
-each_case = pytest.mark.parametrize(
-    "case", [case for case in CASES if case.first or case.model["type"] == "dense"], ids=str
-)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +72,7 @@ def last_logged(run: Path) -> int:
     return int(json.loads(lines[-1])["step"]) if lines else 0
 
 
-@each_case
+@each_layout
 def test_a_run_that_is_killed_and_resumed_ends_as_one_that_is_not(home: Path, case: Case) -> None:
     whole, run = home / f"{case}-whole", home / f"{case}-killed"
     options = ["train", "--config", "config.yaml", "--set", f"model={section(case)}"]
