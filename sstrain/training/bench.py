@@ -13,7 +13,7 @@ from sstrain.objectives.base import SampledObjective
 from sstrain.training.forecast import GIB, data_size
 from sstrain.training.gradient import Gradient
 from sstrain.training.memory import available_memory
-from sstrain.training.trials import Figures, Trial
+from sstrain.training.trials import Figures, Trial, wanted_error
 
 if TYPE_CHECKING:
     from sstrain.config import Config
@@ -25,7 +25,7 @@ __all__ = ["SIZES", "Bench", "with_sampler"]
 SIZES = (16, 64, 256)
 _STEPS_SECONDS = 0.25
 _PARTS = 5
-_DRAWS = 64
+_DRAWS = 16
 #: Scores of all classes that one measurement holds at most.
 _SCORES = 1 << 23
 _LEAST_BATCH = 8
@@ -53,22 +53,26 @@ class Bench:
         self._position = 0
 
     def measure(
-        self, proposals: list[dict[str, Any]], seconds: float
+        self, proposals: list[dict[str, Any]], seconds: float, error: float | None
     ) -> tuple[list[Trial], list[str]]:
         """Return what there was time for to measure, and lines on what there was not.
 
-        Fitting, and the loading of kernels by one step beforehand, take none of that time.
+        Each has an equal part of the time that is left, and is measured at no more samples than
+        tell how many it takes for the error that is asked for (`wanted_error`). Fitting, and the
+        loading of kernels by one step beforehand, take none of that time.
         """
         found: list[Trial] = []
         left_out: list[str] = []
-        for keys in proposals:
+        for place, keys in enumerate(proposals):
+            part = (seconds - self._spent) / (len(proposals) - place)
+            enough = wanted_error(error, found[0]) if found else 0.0
             needed = self._needs(keys)
             if needed > available_memory():
                 left_out.append(f"  {keys['type']}: not tried; needs {needed / GIB:.2f} GiB")
             elif found and self._spent > seconds:
                 left_out.append(f"  {keys['type']}: not tried; sampler.seconds were over")
             else:
-                found.append(self._trial(keys))
+                found.append(self._trial(keys, part, enough))
         return found, left_out
 
     def _needs(self, keys: dict[str, Any]) -> int:
@@ -78,11 +82,17 @@ class Bench:
         assert config.sampler is not None
         return config.sampler.memory_bytes(data_size(config, self.vocabulary, engine.dataset))
 
-    def _trial(self, keys: dict[str, Any]) -> Trial:
-        """Return a proposal's figures at several numbers of samples; it is fitted once."""
-        engine, state, figures = self.engine, None, []
-        fit_seconds = 0.0
+    def _trial(self, keys: dict[str, Any], seconds: float, enough: float) -> Trial:
+        """Return a proposal's figures at several numbers of samples; it is fitted once.
+
+        From two on, it ends when the time is over or the error is small enough.
+        """
+        engine, state = self.engine, None
+        figures: list[Figures] = []
+        fit_seconds, end = 0.0, self._spent + seconds
         for size in self.sizes:
+            if len(figures) > 1 and (self._spent > end or figures[-1].error <= enough):
+                break
             config = with_sampler(self.config, {**keys, "num_samples": size})
             vars(engine).pop("gradient", None)  # two samplers are never in memory at once
             start = time.process_time()

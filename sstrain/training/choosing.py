@@ -12,7 +12,7 @@ from sstrain.config import conflicts
 from sstrain.samplers import PROPOSALS, is_auto
 from sstrain.training.bench import SIZES, Bench, with_sampler
 from sstrain.training.building import build_engine
-from sstrain.training.trials import Trial, cheapest, samples_for
+from sstrain.training.trials import DEFAULT_SIZE, Trial, cheapest, samples_for, wanted_error
 
 if TYPE_CHECKING:
     from sstrain.config import Config
@@ -33,7 +33,6 @@ _TRIED: tuple[dict[str, Any], ...] = (
     {"type": "tree"},
 )
 _DEFAULT = {"type": "unigram", "share": "batch"}
-_DEFAULT_SIZE = 64
 #: Of the time, the part that the model is trained for before anything is measured.
 _WARM_SHARE = 0.3
 #: Classes are taken as equally frequent from this share of the entropy of equal frequencies on.
@@ -85,10 +84,10 @@ def choose(
 ) -> Choice:
     """Measure proposals on a model that has been trained for some seconds, and choose.
 
-    Each is measured at three numbers of samples K: the error of the batch's gradient, and the time
-    of a step, all at the same weights. The K at which it has the error that is asked for follows by
-    interpolation, and of all that reach it, the one with the quickest step is chosen, its share of
-    the time that fitting took included.
+    Each is measured at two or three numbers of samples K: the error of the batch's gradient, and
+    the time of a step, all at the same weights. The K at which it has the error that is asked for
+    follows by interpolation, and of all that reach it, the one with the quickest step is chosen,
+    its share of the time that fitting took included.
 
     Parameters
     ----------
@@ -112,10 +111,10 @@ def choose(
     engine.touch_memory()
     _train(engine, _WARM_SHARE * auto.seconds)
     bench = Bench(config, engine, splits.vocabulary)
-    found, left_out = bench.measure(_tried(config, splits.vocabulary), auto.seconds)
-    wanted = auto.error
-    if wanted is None:
-        wanted = found[0].at(_DEFAULT_SIZE).error
+    found, left_out = bench.measure(
+        _tried(config, splits.vocabulary), (1 - _WARM_SHARE) * auto.seconds, auto.error
+    )
+    wanted = wanted_error(auto.error, found[0])
     best = cheapest(found, wanted, splits.vocabulary.num_classes)
     samples = samples_for(best, wanted, splits.vocabulary.num_classes)
     chosen = with_sampler(config, {**best.keys, "num_samples": samples})
@@ -135,7 +134,7 @@ def provisional(config: "Config") -> "Config":
     """Return a config with a sampler in the place of ``auto``, by which a model is warmed."""
     if not is_auto(config.sampler):
         return config
-    return with_sampler(config, {**_DEFAULT, "num_samples": _DEFAULT_SIZE})
+    return with_sampler(config, {**_DEFAULT, "num_samples": DEFAULT_SIZE})
 
 
 def _tried(config: "Config", vocabulary: "Vocabulary") -> list[dict[str, Any]]:

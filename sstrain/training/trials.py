@@ -4,7 +4,10 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ["Trial", "Figures", "cheapest", "samples_for"]
+__all__ = ["DEFAULT_SIZE", "Figures", "Trial", "cheapest", "samples_for", "wanted_error"]
+
+#: The number of samples of the first proposal whose error is asked for where no error is given.
+DEFAULT_SIZE = 64
 
 #: The most samples that are chosen: a share of the classes, a multiple of the most measured.
 _MOST_CLASSES, _MOST_MEASURED = 0.5, 4
@@ -91,6 +94,11 @@ class Trial:
             "fit_seconds": round(self.fit_seconds, 4),
             "figures": [asdict(figures) for figures in self.figures],
         }
+
+
+def wanted_error(error: float | None, first: Trial) -> float:
+    """Return the error that is asked for: by default that of 64 samples of the first proposal."""
+    return first.at(DEFAULT_SIZE).error if error is None else error
 
 
 def samples_for(trial: Trial, error: float, num_classes: int) -> int:
