@@ -130,6 +130,8 @@ class Tried:
         else:
             sampler = make_sampler(self.config, self.vocabulary, None, self.model, state)
         assert isinstance(sampler, Sampler)
+        if state is None:  # what learns from training has seen some of it
+            sampler.observe(self.batch(self.dataset.num_examples))
         sampler.refresh(0)
         case = case_of(self.config.sampler.type)  # type: ignore[union-attr]
         return sampler if case.draws_by_seed else sampler.for_replicates()
