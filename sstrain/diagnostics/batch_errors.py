@@ -95,6 +95,10 @@ class BatchErrors:
         projected = (exact.products.astype(np.float32) @ flat).reshape(sums.shape)
         self._batch_grams[1] += np.matmul(sums, projected.transpose(0, 2, 1)).sum(axis=0)
 
+    def relative_squared_error(self) -> float:
+        """Return the mean squared error of the batch's gradient by the weights over its square."""
+        return float(self._batch_squares[1].mean() / self.exact.batch_norms[1])
+
     def example_forms(self) -> tuple[ErrorForm, ErrorForm]:
         """Return the errors of each example's negatives and of its target."""
         grams = (

@@ -134,6 +134,29 @@ class Measurement:
             exact_figure("chi_square", np.concatenate([batch.chi_square for batch in batches])),
         ]
 
+    def squared_error(self, scorer: "Scorer", state: "State | None" = None) -> tuple[float, float]:
+        """Return the batches' mean relative squared error by the weights, and their KL(p || q).
+
+        These alone take a small part of the time of `figures`: what tells bias from variance are
+        the errors of all classes. Parameters are those of `figures`.
+        """
+        if state is None:
+            state = self._fresh
+        found, divergence = [], []
+        for step, ids in enumerate(self.example_ids):
+            batch = self._reader.take(ids)
+            scores = scorer.score_all(batch, averaged=False)
+            exact = exact_gradient(scores, batch)
+            errors = BatchErrors(batch, exact, self.replicates)
+            remembered = {name: array[batch.example_ids] for name, array in state.items()}
+            taught = self._taught(scores, batch)
+            for number in range(GROUPS * self.replicates):
+                replicate = self._source.take(batch, taught, remembered, step, number)
+                errors.take(number // self.replicates, replicate.sampled)
+            found.append(errors.relative_squared_error())
+            divergence.append(divergences(exact, self.sampler.log_prob(batch))[0].mean())
+        return float(np.mean(found)), float(np.mean(divergence))
+
     def _measure(self, scorer: "Scorer", state: "State", step: int) -> _Measured:
         batch = self._reader.take(self.example_ids[step])
         scores = scorer.score_all(batch, averaged=False)
