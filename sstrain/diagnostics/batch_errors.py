@@ -96,8 +96,12 @@ class BatchErrors:
         self._batch_grams[1] += np.matmul(sums, projected.transpose(0, 2, 1)).sum(axis=0)
 
     def relative_squared_error(self) -> float:
-        """Return the mean squared error of the batch's gradient by the weights over its square."""
-        return float(self._batch_squares[1].mean() / self.exact.batch_norms[1])
+        """Return the mean squared error of the batch's gradient by the weights over its square.
+
+        It is 0 where that gradient is 0: no example has a feature.
+        """
+        norm = self.exact.batch_norms[1]
+        return float(self._batch_squares[1].mean() / norm) if norm > 0 else 0.0
 
     def example_forms(self) -> tuple[ErrorForm, ErrorForm]:
         """Return the errors of each example's negatives and of its target."""
