@@ -43,7 +43,6 @@ AVERAGED = {"type": "adagrad", "l2": 0.02, "average_from": "4 steps"}
 
 FIRST = [case for case in CASES if case.first]
 each_case = pytest.mark.parametrize("case", CASES, ids=str)
-first_of_each_layout = pytest.mark.parametrize("case", FIRST, ids=str)
 one_of_each_kind = pytest.mark.parametrize("objective", ["exact", "shared", "each"])
 
 #: Every rule in every layout, with the kinds of objective in turn: all pairs of the three, in a
