@@ -1,5 +1,6 @@
 """The errors of a batch's sampled gradients, gathered over groups of replicates."""
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -102,6 +103,18 @@ class BatchErrors:
         """
         norm = self.exact.batch_norms[1]
         return float(self._batch_squares[1].mean() / norm) if norm > 0 else 0.0
+
+    def relative_target_bias(self) -> float:
+        """Return the norm of the bias of the derivatives by the targets' scores over their norm.
+
+        Groups are independent, so that a product of two groups' errors has the square of the bias
+        for its mean. It is 0 where noise makes that square negative, or the derivatives are 0.
+        """
+        errors = self._target_errors
+        products = errors.sum(axis=1) ** 2 - (errors**2).sum(axis=1)
+        square = products.sum() / (GROUPS * (GROUPS - 1))
+        norm = (self._target_gradient**2).sum()
+        return math.sqrt(max(square, 0.0) / norm) if norm > 0 else 0.0
 
     def example_forms(self) -> tuple[ErrorForm, ErrorForm]:
         """Return the errors of each example's negatives and of its target."""

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sstrain.objectives.base import SampledObjective, State
     from sstrain.samplers import Sampler
 
-__all__ = ["Measurement", "memory"]
+__all__ = ["GradientError", "Measurement", "memory"]
 
 #: Of the sample of examples, the same for every run and comparison.
 _SAMPLE_SEED = 0x51A7E5
@@ -34,6 +34,26 @@ _SAMPLE_SEED = 0x51A7E5
 _DRAW_SEED = 0x0D1A6D
 
 Key = tuple[str, str, str, str]
+
+
+class GradientError(NamedTuple):
+    """How wrong a sampled gradient is, in few figures.
+
+    Attributes
+    ----------
+    squared : float
+        The mean squared error of the batch's gradient by the weights, relative to the exact
+        gradient's square.
+    target_bias : float
+        The bias of the derivatives by the targets' scores, relative to their size. The derivatives
+        by all scores of an example sum to 0, so that it is the bias of the sum of the others too.
+    divergence : float
+        KL(p || q), in nats.
+    """
+
+    squared: float
+    target_bias: float
+    divergence: float
 
 
 def memory(batch_size: int, num_classes: int, examples: int) -> int:
@@ -134,28 +154,31 @@ class Measurement:
             exact_figure("chi_square", np.concatenate([batch.chi_square for batch in batches])),
         ]
 
-    def squared_error(self, scorer: "Scorer", state: "State | None" = None) -> tuple[float, float]:
-        """Return the batches' mean relative squared error by the weights, and their KL(p || q).
+    def gradient_error(self, scorer: "Scorer", state: "State | None" = None) -> GradientError:
+        """Return the batches' mean errors.
 
-        These alone take a small part of the time of `figures`: what tells bias from variance are
-        the errors of all classes. Parameters are those of `figures`.
+        These alone take a small part of the time of `figures`: what tells the whole gradient's bias
+        from its variance are the errors of all classes. Parameters are those of `figures`.
         """
         if state is None:
             state = self._fresh
-        found, divergence = [], []
-        for step, ids in enumerate(self.example_ids):
-            batch = self._reader.take(ids)
-            scores = scorer.score_all(batch, averaged=False)
-            exact = exact_gradient(scores, batch)
-            errors = BatchErrors(batch, exact, self.replicates)
-            remembered = {name: array[batch.example_ids] for name, array in state.items()}
-            taught = self._taught(scores, batch)
-            for number in range(GROUPS * self.replicates):
-                replicate = self._source.take(batch, taught, remembered, step, number)
-                errors.take(number // self.replicates, replicate.sampled)
-            found.append(errors.relative_squared_error())
-            divergence.append(divergences(exact, self.sampler.log_prob(batch))[0].mean())
-        return float(np.mean(found)), float(np.mean(divergence))
+        found = [self._gradient_error(scorer, state, step) for step in range(len(self.example_ids))]
+        return GradientError(*np.mean(found, axis=0).tolist())
+
+    def _gradient_error(self, scorer: "Scorer", state: "State", step: int) -> GradientError:
+        batch = self._reader.take(self.example_ids[step])
+        scores = scorer.score_all(batch, averaged=False)
+        exact = exact_gradient(scores, batch)
+        errors = BatchErrors(batch, exact, self.replicates)
+        remembered = {name: array[batch.example_ids] for name, array in state.items()}
+        taught = self._taught(scores, batch)
+        for number in range(GROUPS * self.replicates):
+            replicate = self._source.take(batch, taught, remembered, step, number)
+            errors.take(number // self.replicates, replicate.sampled)
+        divergence = divergences(exact, self.sampler.log_prob(batch))[0].mean()
+        return GradientError(
+            errors.relative_squared_error(), errors.relative_target_bias(), float(divergence)
+        )
 
     def _measure(self, scorer: "Scorer", state: "State", step: int) -> _Measured:
         batch = self._reader.take(self.example_ids[step])

@@ -13,7 +13,7 @@ from sstrain.objectives.base import SampledObjective
 from sstrain.training.forecast import GIB, data_size
 from sstrain.training.gradient import Gradient
 from sstrain.training.memory import available_memory
-from sstrain.training.trials import Figures, Trial, wanted_error
+from sstrain.training.trials import Figures, Quality, Trial, wanted_quality
 
 if TYPE_CHECKING:
     from sstrain.config import Config
@@ -58,14 +58,14 @@ class Bench:
         """Return what there was time for to measure, and lines on what there was not.
 
         Each has an equal part of the time that is left, and is measured at no more samples than
-        tell how many it takes for the error that is asked for (`wanted_error`). Fitting, and the
-        loading of kernels by one step beforehand, take none of that time.
+        tell how many suffice (`wanted_quality`). Fitting, and the loading of kernels by one step
+        beforehand, take none of that time.
         """
         found: list[Trial] = []
         left_out: list[str] = []
         for place, keys in enumerate(proposals):
             part = (seconds - self._spent) / (len(proposals) - place)
-            enough = wanted_error(error, found[0]) if found else 0.0
+            enough = wanted_quality(error, found[0]) if found else None
             needed = self._needs(keys)
             if needed > available_memory():
                 left_out.append(f"  {keys['type']}: not tried; needs {needed / GIB:.2f} GiB")
@@ -82,16 +82,18 @@ class Bench:
         assert config.sampler is not None
         return config.sampler.memory_bytes(data_size(config, self.vocabulary, engine.dataset))
 
-    def _trial(self, keys: dict[str, Any], seconds: float, enough: float) -> Trial:
+    def _trial(self, keys: dict[str, Any], seconds: float, enough: Quality | None) -> Trial:
         """Return a proposal's figures at several numbers of samples; it is fitted once.
 
-        From two on, it ends when the time is over or the error is small enough.
+        From two on, it ends when the time is over or the quality suffices.
         """
         engine, state = self.engine, None
         figures: list[Figures] = []
         fit_seconds, end = 0.0, self._spent + seconds
         for size in self.sizes:
-            if len(figures) > 1 and (self._spent > end or figures[-1].error <= enough):
+            if len(figures) > 1 and (
+                self._spent > end or (enough and figures[-1].quality.suffices(enough))
+            ):
                 break
             config = with_sampler(self.config, {**keys, "num_samples": size})
             vars(engine).pop("gradient", None)  # two samplers are never in memory at once
@@ -105,12 +107,12 @@ class Bench:
                 state = engine.sampler.tensors()
             self._steps(1)
             start = time.process_time()
-            figures.append(Figures(size, *self._error(config), self._step_seconds()))
+            figures.append(Figures(size, *self._quality(config), self._step_seconds()))
             self._spent += time.process_time() - start
         return Trial(keys, tuple(figures), fit_seconds, fit_seconds / max(1, engine.total_steps))
 
-    def _error(self, config: "Config") -> tuple[float, float]:
-        """Return the squared error of a batch's gradient, relative to the exact one's, and KL."""
+    def _quality(self, config: "Config") -> tuple[Quality, float]:
+        """Return how wrong the gradient is, and KL(p || q)."""
         engine, objective = self.engine, config.objective
         assert isinstance(objective, SampledObjective)
         assert engine.sampler is not None
@@ -123,7 +125,8 @@ class Bench:
             self.batch_size,
             _DRAWS,
         )
-        return measurement.squared_error(engine.model, engine.gradient.state)
+        found = measurement.gradient_error(engine.model, engine.gradient.state)
+        return Quality(found.squared, found.target_bias), found.divergence
 
     def _step_seconds(self) -> float:
         """Return the CPU seconds of a step, the median of several parts of the time."""

@@ -12,7 +12,14 @@ from sstrain.config import conflicts
 from sstrain.samplers import PROPOSALS, is_auto
 from sstrain.training.bench import SIZES, Bench, with_sampler
 from sstrain.training.building import build_engine
-from sstrain.training.trials import DEFAULT_SIZE, Trial, cheapest, samples_for, wanted_error
+from sstrain.training.trials import (
+    DEFAULT_SIZE,
+    Quality,
+    Trial,
+    cheapest,
+    samples_for,
+    wanted_quality,
+)
 
 if TYPE_CHECKING:
     from sstrain.config import Config
@@ -84,10 +91,10 @@ def choose(
 ) -> Choice:
     """Measure proposals on a model that has been trained for some seconds, and choose.
 
-    Each is measured at two or three numbers of samples K: the error of the batch's gradient, and
-    the time of a step, all at the same weights. The K at which it has the error that is asked for
-    follows by interpolation, and of all that reach it, the one with the quickest step is chosen,
-    its share of the time that fitting took included.
+    Each is measured at two or three numbers of samples K: the error of the batch's gradient and
+    its bias, and the time of a step, all at the same weights. The K from which on neither is above
+    what is asked for follows by interpolation, and of all that reach it, the one with the quickest
+    step is chosen, its share of the time that fitting took included.
 
     Parameters
     ----------
@@ -114,7 +121,7 @@ def choose(
     found, left_out = bench.measure(
         _tried(config, splits.vocabulary), (1 - _WARM_SHARE) * auto.seconds, auto.error
     )
-    wanted = wanted_error(auto.error, found[0])
+    wanted = wanted_quality(auto.error, found[0])
     best = cheapest(found, wanted, splits.vocabulary.num_classes)
     samples = samples_for(best, wanted, splits.vocabulary.num_classes)
     chosen = with_sampler(config, {**best.keys, "num_samples": samples})
@@ -123,7 +130,7 @@ def choose(
         (*_told(found, best, samples, wanted, splits.vocabulary), *left_out),
         {
             "asked": auto.model_dump(),
-            "wanted_error": wanted,
+            "wanted": wanted._asdict(),
             "chosen": chosen.sampler.model_dump(),  # type: ignore[union-attr]
             "measured": [trial.as_json() for trial in found],
         },
@@ -167,12 +174,12 @@ def _train(engine: "Engine", seconds: float) -> None:
 
 
 def _told(
-    trials: list[Trial], best: Trial, samples: int, wanted: float, vocabulary: "Vocabulary"
+    trials: list[Trial], best: Trial, samples: int, wanted: Quality, vocabulary: "Vocabulary"
 ) -> tuple[str, ...]:
     num_classes, entropy = vocabulary.num_classes, _entropy(vocabulary)
     unigram = trials[0].figures[0].divergence
     rows = [
-        f"  {trial.name:32} K = {samples_for(trial, wanted, num_classes):5,} for that error, "
+        f"  {trial.name:32} K = {samples_for(trial, wanted, num_classes):5,} for that, "
         f"{1e3 * trial.seconds_at(samples_for(trial, wanted, num_classes)):8.3f} ms a step with "
         f"its part of {trial.fit_seconds:.1f} s of fitting"
         if trial.reaches(wanted, num_classes)
@@ -180,11 +187,16 @@ def _told(
         for trial in trials
     ]
     reached = best.reaches(wanted, num_classes)
-    why = "the quickest step at that error" if reached else "none has that error, it comes closest"
+    why = (
+        "the quickest step of that quality"
+        if reached
+        else "none has that quality, it comes closest"
+    )
     return (
         f"V = {num_classes:,} classes, as uneven as {math.exp(entropy):,.0f} equal ones; the "
         f"model's probabilities are {unigram:.2f} nats from unigram^0.75",
-        f"squared error of a batch's gradient that is asked for: {wanted:.3g} of the exact one's",
+        f"asked for: a squared error of a batch's gradient of at most {wanted.error:.3g} of its "
+        f"square, a bias at the targets of at most {wanted.bias:.3g} of their derivatives",
         *rows,
         f"chosen: {best.name}, num_samples {samples}: {why}",
     )

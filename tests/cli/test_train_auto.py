@@ -40,7 +40,7 @@ def test_the_choice_is_told_with_its_reasons(home: Path) -> None:
     told = (home / "stderr").read_text()
     sampler = chosen(home / "run")
     assert "measuring proposals for about 3 CPU seconds" in told
-    assert "squared error of a batch's gradient that is asked for" in told
+    assert "asked for: a squared error of a batch's gradient" in told
     assert f"chosen: {sampler['type']}" in told
     assert f"num_samples {sampler['num_samples']}" in told
 

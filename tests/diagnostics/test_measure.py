@@ -49,17 +49,19 @@ def test_figures_equal_the_enumeration(kind: str, hits: str, share: str) -> None
 
 
 @pytest.mark.parametrize(("hits", "share"), CASES)
-def test_the_squared_error_alone_is_that_of_the_enumeration(hits: str, share: str) -> None:
+def test_the_errors_alone_are_those_of_the_enumeration(hits: str, share: str) -> None:
     case = Case("unigram", hits, share)
     measurement = case.measurement(8192, seed=11)
     truth = true_figures(case.problem())
     bias, variance = (
         truth[f"relative_{name}", "batch", "weight", "all"] for name in ("bias", "variance")
     )
-    error, divergence = measurement.squared_error(case.model)
-    assert error == pytest.approx(bias**2 + variance, rel=0.03)
+    found = measurement.gradient_error(case.model)
+    assert found.squared == pytest.approx(bias**2 + variance, rel=0.03)
+    target_bias = truth["relative_bias", "example", "score", "target"]
+    assert found.target_bias == pytest.approx(target_bias, rel=0.05)
     (kl,) = (value for name, value in truth.items() if name[0] == "kl_divergence")
-    assert divergence == pytest.approx(kl, rel=1e-5)
+    assert found.divergence == pytest.approx(kl, rel=1e-5)
 
 
 def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
