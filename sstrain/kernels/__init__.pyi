@@ -25,13 +25,9 @@ from .cooccurrence_counts import prune_pairs as prune_pairs
 from .counter import permuted as permuted
 from .counter import permuted_in_blocks as permuted_in_blocks
 from .counter import stream_key as stream_key
-from .dense_exact import BLOCK as BLOCK
-from .dense_exact import Partials as Partials
 from .dense_exact import dense_forward as dense_forward
-from .dense_exact import dense_probabilities_to_gradients as dense_probabilities_to_gradients
-from .dense_exact import dense_row_rates as dense_row_rates
-from .dense_exact import dense_score_all as dense_score_all
 from .dense_exact import dense_update_all as dense_update_all
+from .dense_scores import dense_score_all as dense_score_all
 from .diagnostics import SampledGradients as SampledGradients
 from .diagnostics import add_error_squares as add_error_squares
 from .diagnostics import add_negatives as add_negatives
@@ -75,6 +71,10 @@ from .importance_moments import importance_moments as importance_moments
 from .in_batch import BatchTargets as BatchTargets
 from .linear_each import linear_score_each as linear_score_each
 from .linear_each import linear_update_each as linear_update_each
+from .linear_exact import BLOCK as BLOCK
+from .linear_exact import Partials as Partials
+from .linear_exact import linear_row_rates as linear_row_rates
+from .linear_exact import probabilities_to_gradients as probabilities_to_gradients
 from .linear_shared import Touched as Touched
 from .linear_shared import linear_score_shared as linear_score_shared
 from .linear_shared import linear_update_shared as linear_update_shared
@@ -140,6 +140,7 @@ from .tables import DenseTable as DenseTable
 from .tables import sweep as sweep
 from .tables import weights_at as weights_at
 from .threads import blas_on_one_thread as blas_on_one_thread
+from .threads import num_threads as num_threads
 from .threads import use_threads as use_threads
 from .tiles import TILES as TILES
 from .tree import TREE_CACHE as TREE_CACHE

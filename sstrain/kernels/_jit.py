@@ -15,6 +15,7 @@ from numba import config as numba_config
 from numba.extending import overload
 
 __all__ = [
+    "CHECKED",
     "FLAGS",
     "compiled_before",
     "dispatched",
@@ -25,6 +26,7 @@ __all__ = [
     "parallel_kernel",
     "precise",
     "signed",
+    "unsigned",
 ]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -37,7 +39,7 @@ FLAGS: dict[str, Any] = {
 }
 
 #: Whether an index out of bounds raises IndexError (``NUMBA_BOUNDSCHECK=1``); else it is silent.
-_CHECKED = bool(numba_config.BOUNDSCHECK)  # type: ignore[attr-defined]
+CHECKED = bool(numba_config.BOUNDSCHECK)  # type: ignore[attr-defined]
 
 
 def _cache_folder() -> str:
@@ -58,7 +60,7 @@ def _cache_folder() -> str:
     if not writable:
         # A folder of this process alone: code that others could have put there is never loaded.
         base = Path(tempfile.mkdtemp(prefix="sstrain-"))
-    return str(base / f"kernels-{digest.hexdigest()[:16]}{'-checked' if _CHECKED else ''}")
+    return str(base / f"kernels-{digest.hexdigest()[:16]}{'-checked' if CHECKED else ''}")
 
 
 # OpenMP threads that wait spin for 20 to 50 us: long enough for the next kernel of a step, and not
@@ -87,7 +89,7 @@ def parallel_kernel(function: _Function) -> _Function:
 
     Where indices are checked it is serial: what a thread raises would be lost.
     """
-    flags = {**FLAGS, "parallel": not _CHECKED}
+    flags = {**FLAGS, "parallel": not CHECKED}
     return cast(_Function, numba.njit(cache=True, nogil=True, **flags)(function))
 
 
@@ -119,6 +121,16 @@ def signed(index: int) -> int:
     The index of a ``prange`` is unsigned, and mixes to float64; a constant has a type of its own.
     """
     return np.int64(index)  # type: ignore[return-value]
+
+
+@inline
+def unsigned(index: int) -> int:
+    """Return an index that is not negative, as numba cannot tell by itself.
+
+    A negative index counts from an array's end. Where an index may be one, each access has to see
+    to that, and the loop around it is not turned into vector code.
+    """
+    return np.uint64(index)  # type: ignore[return-value]
 
 
 @precise

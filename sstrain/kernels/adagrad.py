@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sstrain.kernels.update_rule import cell_step, row_rate, sums_rows
+from sstrain.kernels.lanes import fetch
+from sstrain.kernels.update_rule import cell_step, fetch_state, row_rate, sums_rows
 
 __all__ = ["AdaGradState"]
 
@@ -37,6 +38,11 @@ def _cell_step(rule: AdaGradState, cell: int, gradient: np.float32, rate: np.flo
     return np.float32(-rate * gradient / np.sqrt(total + rule.initial))
 
 
+def _fetch_state(rule: AdaGradState, cell: int) -> None:
+    fetch(rule.sum_of_squares, cell)
+
+
 sums_rows.register(AdaGradState, _sums_rows)
 row_rate.register(AdaGradState, _row_rate)
 cell_step.register(AdaGradState, _cell_step)
+fetch_state.register(AdaGradState, _fetch_state)

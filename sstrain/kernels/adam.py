@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sstrain.kernels.update_rule import cell_step, row_rate, sums_rows
+from sstrain.kernels.lanes import fetch
+from sstrain.kernels.update_rule import cell_step, fetch_state, row_rate, sums_rows
 
 __all__ = ["AdamState"]
 
@@ -46,6 +47,12 @@ def _cell_step(rule: AdamState, cell: int, gradient: np.float32, rate: np.float3
     return np.float32(-rate * first / (np.sqrt(second) + rule.epsilon))
 
 
+def _fetch_state(rule: AdamState, cell: int) -> None:
+    fetch(rule.first_moment, cell)
+    fetch(rule.second_moment, cell)
+
+
 sums_rows.register(AdamState, _sums_rows)
 row_rate.register(AdamState, _row_rate)
 cell_step.register(AdamState, _cell_step)
+fetch_state.register(AdamState, _fetch_state)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sstrain.kernels._jit import inline, kernel
+from sstrain.kernels._jit import inline, kernel, unsigned
 from sstrain.kernels.averaging import averaged
 from sstrain.kernels.counter import mix
 from sstrain.kernels.storage import stored
@@ -89,7 +89,7 @@ def _weight_hashed(table: HashedTable, row: int, column: int) -> np.float32:
     class_key = table.class_keys[column]
     bits = line_hash(table, table.feature_keys[row], class_key)
     lane = lane_of(class_key)
-    weight = stored(table.values, first_cell(table, bits) + lane)
+    weight = stored(table.values, unsigned(first_cell(table, bits) + lane))
     return np.float32(sign_in_line(table, bits, lane) * weight)
 
 
@@ -127,5 +127,6 @@ def gather_run(
     lane = lane_of(class_key)
     first = first_cell(table, bits) + lane
     for k in range(len(weights)):
-        weight = averaged(average, stored(table.values, first + k), first + k)
+        cell = unsigned(first + k)
+        weight = averaged(average, stored(table.values, cell), cell)
         weights[k] = sign_in_line(table, bits, lane + k) * weight

@@ -6,17 +6,9 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from sstrain.kernels._jit import inline, parallel_kernel, signed
+from sstrain.kernels._jit import inline, parallel_kernel, signed, unsigned
 from sstrain.kernels.averaging import NotAveraged, averaged
 from sstrain.kernels.batches import BatchArrays
-from sstrain.kernels.dense_exact import (
-    BLOCK,
-    Partials,
-    apply_block,
-    bias_gradient,
-    row_gradient,
-    to_exponentials,
-)
 from sstrain.kernels.hashed import (
     ClassRuns,
     HashedTable,
@@ -27,6 +19,14 @@ from sstrain.kernels.hashed import (
     sign_in_line,
 )
 from sstrain.kernels.hashed_regions import REGIONS, region_shift
+from sstrain.kernels.linear_exact import (
+    BLOCK,
+    Partials,
+    apply_block,
+    bias_gradient,
+    row_gradient,
+    to_exponentials,
+)
 from sstrain.kernels.tables import DenseTable, change_cell
 
 __all__ = ["PART", "hashed_forward", "hashed_score_all", "hashed_update_all"]
@@ -154,7 +154,7 @@ def _update_run(
     for k in range(len(gradient)):
         signed_gradient = sign_in_line(table, bits, lane + k) * gradient[k]
         probe += change_cell(
-            table.values, table.key, rule, average, first + k, signed_gradient, rate
+            table.values, table.key, rule, average, unsigned(first + k), signed_gradient, rate
         )
     return probe
 
@@ -204,7 +204,7 @@ def hashed_update_all(
 ) -> int:
     """Apply the exact gradient, region by region; return how many of them are bad.
 
-    ``d_scores`` is float32 [B, V]; ``rates`` as `dense_row_rates` wrote them. A bad block of the
+    ``d_scores`` is float32 [B, V]; ``rates`` as `linear_row_rates` wrote them. A bad block of the
     bias counts too.
     """
     num_classes = len(bias)

@@ -11,7 +11,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from sstrain.kernels._jit import inline, parallel_kernel, signed
+from sstrain.kernels._jit import inline, parallel_kernel, signed, unsigned
 from sstrain.kernels.hashed import HashedTable, first_cell, lane_of, line_hash, sign_in_line
 from sstrain.kernels.tables import change_cell
 from sstrain.kernels.tiles import TILES, tile_bounds
@@ -143,7 +143,7 @@ def _apply_region(
             table.key,
             rule,
             average,
-            np.int64(entries.cells[entry]),  # type: ignore[arg-type]
+            unsigned(entries.cells[entry]),
             entries.gradients[entry],
             entries.rates[entry],
         )

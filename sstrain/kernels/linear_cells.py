@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sstrain.kernels._jit import inline
+from sstrain.kernels._jit import inline, unsigned
 from sstrain.kernels.tables import change_cell, find_cell
 from sstrain.kernels.update_rule import row_rate, sums_rows
 
@@ -41,6 +41,6 @@ def apply_cells(
         cell = find_cell(table, row, classes[place])
         if cell >= 0:
             probe += change_cell(
-                table.values, table.key, rule, average, cell, gradient[place], rate
+                table.values, table.key, rule, average, unsigned(cell), gradient[place], rate
             )
     return probe

@@ -10,7 +10,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from sstrain.kernels._jit import dispatched, inline, parallel_kernel, signed
+from sstrain.kernels._jit import dispatched, inline, parallel_kernel, signed, unsigned
 from sstrain.kernels.averaging import Averaged, HalfAveraged, NotAveraged, averaged
 from sstrain.kernels.batches import BatchArrays
 from sstrain.kernels.counter import split, uniform
@@ -37,7 +37,7 @@ def read_rows(table: DenseTable, average: Any, start: int, rows: NDArray[np.floa
     first = start * table.width
     for k in range(len(rows)):
         for d in range(table.width):
-            cell = first + k * table.width + d
+            cell = unsigned(first + k * table.width + d)
             rows[k, d] = averaged(average, stored(table.values, cell), cell)
 
 
@@ -96,7 +96,8 @@ def _pool(
         first = batch.features[batch.slots[entry]] * table.width
         x = batch.values[entry]
         for d in range(len(total)):
-            total[d] += x * averaged(average, stored(table.values, first + d), first + d)
+            cell = unsigned(first + d)
+            total[d] += x * averaged(average, stored(table.values, cell), cell)
 
 
 @parallel_kernel

@@ -4,7 +4,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from sstrain.kernels._jit import inline, parallel_kernel, signed
+from sstrain.kernels._jit import inline, parallel_kernel, signed, unsigned
 from sstrain.kernels.batches import BatchArrays
 from sstrain.kernels.candidates import Candidates
 from sstrain.kernels.low_rank import Pooling, scale_pooled
@@ -22,7 +22,7 @@ def _score(table: DenseTable, row: int, pooled: NDArray[np.float32]) -> np.float
     total = _ZERO
     first = row * table.width
     for d in range(len(pooled)):
-        total += pooled[d] * stored(table.values, first + d)
+        total += pooled[d] * stored(table.values, unsigned(first + d))
     return total
 
 
@@ -50,7 +50,7 @@ def low_rank_score_each(
 def _add_row(table: DenseTable, row: int, x: np.float32, total: NDArray[np.float32]) -> None:
     first = row * table.width
     for d in range(len(total)):
-        total[d] += x * stored(table.values, first + d)
+        total[d] += x * stored(table.values, unsigned(first + d))
 
 
 @parallel_kernel

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from sstrain.kernels._jit import inline, parallel_kernel, signed
 from sstrain.kernels.averaging import NotAveraged, averaged
 from sstrain.kernels.batches import BatchArrays
-from sstrain.kernels.dense_exact import BLOCK, Partials
 from sstrain.kernels.exponential import exp32
+from sstrain.kernels.linear_exact import BLOCK, Partials
 from sstrain.kernels.low_rank import Pooling, rows_of, scale_pooled
 from sstrain.kernels.low_rank_update import apply_bias, apply_row
 from sstrain.kernels.tables import DenseTable

@@ -6,7 +6,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from sstrain.kernels._jit import inline, kernel, parallel_kernel, signed
+from sstrain.kernels._jit import inline, kernel, parallel_kernel, signed, unsigned
 from sstrain.kernels.batches import BatchArrays
 from sstrain.kernels.candidates import Candidates
 from sstrain.kernels.linear_cells import apply_cells
@@ -120,7 +120,8 @@ def apply_row(
     first = row * table.width
     probe = _ZERO
     for d in range(len(gradient)):
-        probe += change_cell(table.values, table.key, rule, average, first + d, gradient[d], rate)
+        cell = unsigned(first + d)
+        probe += change_cell(table.values, table.key, rule, average, cell, gradient[d], rate)
     return 0 if probe == _ZERO else 1
 
 

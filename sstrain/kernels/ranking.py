@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from sstrain.kernels._jit import finite, inline, parallel_kernel
 from sstrain.kernels.exponential import exp32
+from sstrain.kernels.lanes import highest
 
 __all__ = ["evaluate_rows", "rank_targets", "top_rows"]
 
@@ -14,11 +15,9 @@ _CHUNK = 256
 
 
 @inline
-def _log_partition(row: NDArray[np.float32]) -> tuple[float, float]:
+def _log_partition(row: NDArray[np.float32]) -> tuple[np.float32, float]:
     """Return a row's largest score and ``log sum exp(score)``."""
-    top = row[0]
-    for j in range(len(row)):
-        top = max(top, row[j])
+    top = highest(row)
     total = 0.0
     for start in range(0, len(row), _CHUNK):
         part = np.float32(0)

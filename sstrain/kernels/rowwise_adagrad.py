@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sstrain.kernels.update_rule import cell_step, row_rate, sums_rows
+from sstrain.kernels.update_rule import cell_step, fetch_state, row_rate, sums_rows
 
 __all__ = ["RowwiseAdaGradState"]
 
@@ -35,6 +35,11 @@ def _cell_step(
     return np.float32(-rate * gradient)
 
 
+def _fetch_state(rule: RowwiseAdaGradState, cell: int) -> None:
+    pass
+
+
 sums_rows.register(RowwiseAdaGradState, _sums_rows)
 row_rate.register(RowwiseAdaGradState, _row_rate)
 cell_step.register(RowwiseAdaGradState, _cell_step)
+fetch_state.register(RowwiseAdaGradState, _fetch_state)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sstrain.kernels.update_rule import cell_step, row_rate, sums_rows
+from sstrain.kernels.update_rule import cell_step, fetch_state, row_rate, sums_rows
 
 __all__ = ["SgdState"]
 
@@ -28,6 +28,11 @@ def _cell_step(rule: SgdState, cell: int, gradient: np.float32, rate: np.float32
     return np.float32(-rate * gradient)
 
 
+def _fetch_state(rule: SgdState, cell: int) -> None:
+    pass
+
+
 sums_rows.register(SgdState, _sums_rows)
 row_rate.register(SgdState, _row_rate)
 cell_step.register(SgdState, _cell_step)
+fetch_state.register(SgdState, _fetch_state)

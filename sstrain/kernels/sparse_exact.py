@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sstrain.kernels._jit import inline, parallel_kernel, signed
 from sstrain.kernels.averaging import NotAveraged, averaged
 from sstrain.kernels.batches import BatchArrays
-from sstrain.kernels.dense_exact import BLOCK, Partials, to_exponentials
+from sstrain.kernels.linear_exact import BLOCK, Partials, to_exponentials
 from sstrain.kernels.sparse import SparseTable
 from sstrain.kernels.storage import stored
 from sstrain.kernels.tables import change_cell

@@ -6,7 +6,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from sstrain.kernels._jit import dispatched, inline, kernel, parallel_kernel, signed
+from sstrain.kernels._jit import dispatched, inline, kernel, parallel_kernel, signed, unsigned
 from sstrain.kernels.averaging import record
 from sstrain.kernels.storage import keep, stored
 from sstrain.kernels.update_rule import cell_step
@@ -43,7 +43,7 @@ def _find_dense(table: DenseTable, row: int, column: int) -> int:
 
 
 def _weight_dense(table: DenseTable, row: int, column: int) -> np.float32:
-    return stored(table.values, row * table.width + column)
+    return stored(table.values, unsigned(row * table.width + column))
 
 
 find_cell.register(DenseTable, _find_dense)
@@ -72,7 +72,8 @@ def _sweep_chunk(
     values: NDArray[Any], average: Any, factor: np.float32, key: np.uint64, start: int, stop: int
 ) -> int:
     probe = _ZERO
-    for cell in range(start, stop):
+    for index in range(start, stop):
+        cell = unsigned(index)
         before = stored(values, cell)
         after = keep(values, cell, before * factor, key)
         record(average, cell, after - before)

@@ -5,7 +5,9 @@ from functools import cache
 import numba
 from numba import config as numba_config
 
-__all__ = ["blas_on_one_thread", "use_threads"]
+from sstrain.kernels._jit import inline, signed
+
+__all__ = ["blas_on_one_thread", "num_threads", "thread_number", "use_threads"]
 
 
 def use_threads(wanted: int | None) -> int:
@@ -28,3 +30,14 @@ def blas_on_one_thread() -> None:
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(1, "blas")
+
+
+def num_threads() -> int:
+    """Return the number of threads that parallel kernels use."""
+    return int(numba.get_num_threads())
+
+
+@inline
+def thread_number() -> int:
+    """Return which thread a kernel's loop runs on, below `num_threads`: for scratch alone."""
+    return signed(numba.get_thread_id())  # type: ignore[attr-defined]

@@ -4,7 +4,7 @@ from typing import Any
 
 from sstrain.kernels._jit import dispatched
 
-__all__ = ["cell_step", "row_rate", "sums_rows"]
+__all__ = ["cell_step", "fetch_state", "row_rate", "sums_rows"]
 
 
 @dispatched
@@ -26,3 +26,9 @@ def cell_step(rule: Any, cell: int, gradient: float, rate: float) -> float:
     Cells are counted through the whole table, whatever its shape.
     """
     return float(cell_step.table[type(rule)](rule, cell, gradient, rate))
+
+
+@dispatched
+def fetch_state(rule: Any, cell: int) -> None:
+    """Ask for the memory that ``cell_step`` will read of the rule's state for a cell."""
+    fetch_state.table[type(rule)](rule, cell)

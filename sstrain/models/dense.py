@@ -1,5 +1,6 @@
 """A table of D x V weights, one row a feature."""
 
+import os
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -36,7 +37,12 @@ class Dense(Model):
 
     def step_bytes(self, num_features: int, num_classes: int, shape: StepShape) -> int:
         """Return the bytes of a step's scratch arrays."""
-        return linear_step_bytes(num_classes, shape)
+        scratch = linear_step_bytes(num_classes, shape)
+        if shape.num_samples is None:  # rows of one block, on as many threads as there may be
+            scratch += (
+                4 * kernels.BLOCK * (shape.batch_size + shape.entries * (os.cpu_count() or 1))
+            )
+        return scratch
 
 
 class DenseModel(OwnedRows):
@@ -70,23 +76,48 @@ class DenseModel(OwnedRows):
             mine[row, classes] = theirs[matching.features[row], from_classes]
         self.bias[classes] = old.bias[from_classes]
 
+    def exponentials_shape(self, size: int) -> tuple[int, ...]:
+        """Return the shape of an exact step's exponentials for so many examples."""
+        return self.num_blocks, kernels.BLOCK * size
+
+    def _gathered(self, batch: "Batch") -> NDArray[np.float32]:
+        """Return scratch for the batch's rows of a block of weights, for each thread."""
+        shape = kernels.num_threads(), kernels.BLOCK * batch.num_features
+        return self.buffers.float32("gathered", *shape)
+
     def write_exponentials(self, batch: "Batch", result: ForwardPass) -> None:
         """Score all classes for an exact step."""
         kernels.dense_forward(
             self.table(),
             self.bias,
             batch.arrays,
+            batch.num_features,
             batch.targets,
+            self._gathered(batch),
             result.exponentials,
             result.target_scores,
             result.partials,
         )
 
-    def apply_all(self, batch: "Batch", d_scores: NDArray[np.float32], context: StepContext) -> int:
-        """Apply the gradient of all classes' scores, float32 [B, V]; return what has gone bad."""
-        tables = self.tables(context)
-        rates = self.row_rates(tables, batch, d_scores)
-        return kernels.dense_update_all(*tables, batch.arrays, batch.num_features, d_scores, rates)
+    def update_all(
+        self,
+        batch: "Batch",
+        forward: ForwardPass,
+        log_partitions: NDArray[np.float64],
+        context: StepContext,
+    ) -> int:
+        """Apply the exact gradient; the pass's exponentials are used up."""
+        return kernels.dense_update_all(
+            *self.tables(context),
+            batch.arrays,
+            batch.num_features,
+            batch.targets,
+            batch.weights,
+            log_partitions,
+            forward.partials,
+            forward.exponentials,
+            self.buffers.float32("rates", batch.num_features + 1),
+        )
 
     def write_scores(self, batch: "Batch", averaged: bool, scores: NDArray[np.float32]) -> None:
         """Write the scores of all classes, float32 [B, V]."""
@@ -96,5 +127,7 @@ class DenseModel(OwnedRows):
             self.parameters["weight"].kernel_average(averaged),
             self.parameters["bias"].kernel_average(averaged),
             batch.arrays,
+            batch.num_features,
+            self._gathered(batch),
             scores,
         )

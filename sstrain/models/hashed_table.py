@@ -198,8 +198,18 @@ class HashedModel(LinearModel):
             result.partials,
         )
 
-    def apply_all(self, batch: "Batch", d_scores: NDArray[np.float32], context: StepContext) -> int:
-        """Apply the gradient of all classes' scores, float32 [B, V]; return what has gone bad."""
+    def update_all(
+        self,
+        batch: "Batch",
+        forward: ForwardPass,
+        log_partitions: NDArray[np.float64],
+        context: StepContext,
+    ) -> int:
+        """Apply the exact gradient; the pass's exponentials are used up."""
+        d_scores = forward.exponentials
+        kernels.probabilities_to_gradients(
+            d_scores, batch.targets, batch.weights, log_partitions, forward.partials
+        )
         tables = self.tables(context)
         rates = self.row_rates(tables, batch, d_scores)
         return kernels.hashed_update_all(

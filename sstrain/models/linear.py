@@ -174,19 +174,20 @@ class LinearModel(Parametric):
         """Score all classes for an exact step."""
 
     @abstractmethod
-    def apply_all(self, batch: "Batch", d_scores: NDArray[np.float32], context: StepContext) -> int:
-        """Apply the gradient of all classes' scores, float32 [B, V]; return what has gone bad."""
-
-    @abstractmethod
     def write_scores(self, batch: "Batch", averaged: bool, scores: NDArray[np.float32]) -> None:
         """Write the scores of all classes, float32 [B, V]."""
 
+    def exponentials_shape(self, size: int) -> tuple[int, ...]:
+        """Return the shape of an exact step's exponentials for so many examples."""
+        return size, self.num_classes
+
     def forward(self, batch: "Batch", context: StepContext) -> ForwardPass:
         """Score all classes for an exact step."""
-        result = self.forward_pass(batch.size)
+        result = self.forward_pass(batch.size, *self.exponentials_shape(batch.size))
         self.write_exponentials(batch, result)
         return result
 
+    @abstractmethod
     def update_all(
         self,
         batch: "Batch",
@@ -195,17 +196,13 @@ class LinearModel(Parametric):
         context: StepContext,
     ) -> int:
         """Apply the exact gradient; the pass's exponentials are used up."""
-        kernels.dense_probabilities_to_gradients(
-            forward.exponentials, batch.targets, batch.weights, log_partitions, forward.partials
-        )
-        return self.apply_all(batch, forward.exponentials, context)
 
     def row_rates(
         self, tables: Tables, batch: "Batch", d_scores: NDArray[np.float32]
     ) -> NDArray[np.float32]:
         """Return the rate of each of the batch's rows, the bias last: float32 [F + 1]."""
         rates = self.buffers.float32("rates", batch.num_features + 1)
-        kernels.dense_row_rates(
+        kernels.linear_row_rates(
             tables.rule, tables.bias_rule, batch.arrays, batch.num_features, d_scores, rates
         )
         return rates

@@ -111,7 +111,7 @@ class LowRankModel(SampledFactors):
         """Score all classes for an exact step; its exponentials are [V, B]."""
         sides, buffers = self.sides(context), self.buffers
         pooled = self.pool("step_pooled", batch, sides)
-        result = self.forward_pass(batch.size, by_class=True)
+        result = self.forward_pass(batch.size, self.num_classes, batch.size)
         kernels.low_rank_forward(
             sides.classes,
             self.bias,

@@ -64,13 +64,17 @@ class Parametric:
         )
         return touched._replace(classes=touched.classes[:number])
 
-    def forward_pass(self, size: int, by_class: bool = False) -> ForwardPass:
+    @property
+    def num_blocks(self) -> int:
+        """The number of blocks of classes."""
+        return -(-self.num_classes // kernels.BLOCK)
+
+    def forward_pass(self, size: int, *shape: int) -> ForwardPass:
         """Return what the scores of an exact step on so many examples are written into.
 
-        Exponentials are [B, V], or [V, B] if ``by_class``.
+        Exponentials have the shape that the model gives.
         """
-        shape = (self.num_classes, size) if by_class else (size, self.num_classes)
-        num_blocks = -(-self.num_classes // kernels.BLOCK)
+        num_blocks = self.num_blocks
         return ForwardPass(
             self.buffers.float32("target_scores", size),
             self.buffers.float32("exponentials", *shape),
