@@ -14,12 +14,19 @@ KERNEL_TESTS := tests/kernels tests/fuzz tests/data tests/diagnostics tests/eval
 LEFT_OUT := -k "not million and not interrupted and not intervals"
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test lint clean
+# The peers' environments, prepared examples and what `make bench-quick` writes.
+BENCH := .bench
+BENCH_FLAGS ?=
+PEERS := PYTHONPATH=benchmarks $(VENV)/bin/python -m peers --work $(BENCH)
+
+.PHONY: help demo test lint bench bench-quick clean
 
 help:
 	@echo "make demo    install, train on the King James Bible, evaluate, predict, compare samplers (some minutes)"
 	@echo "make test    install what the tests need, and run them, kernels with checked indices too"
 	@echo "make lint    ruff check, ruff format --check, mypy --strict"
+	@echo "make bench-quick          other tools beside sstrain on the King James Bible (ten minutes)"
+	@echo "make bench DATA=FOLDER    every tool and setting on three sets (hours; goes on where it was interrupted)"
 	@echo "make clean   remove the virtual environment and caches; runs/ stays"
 	@echo
 	@echo "Another Python than python3: make demo PYTHON=python3.12"
@@ -53,8 +60,15 @@ lint: $(VENV)/installed-dev
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
+bench: $(VENV)/installed
+	@test -n "$(DATA)" || { echo "make bench DATA=FOLDER: the folder of kjv/, novels/ and placenames/ (benchmarks/peers/sets.py)"; exit 1; }
+	$(PEERS) --output benchmarks --data $(DATA) $(BENCH_FLAGS)
+
+bench-quick: $(VENV)/installed
+	$(PEERS) --output $(BENCH)/quick --quick --repeats 1 --time-limit 150 $(BENCH_FLAGS)
+
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The two stamps: what a run needs, and what the tests and checks need besides.

@@ -1,9 +1,9 @@
-"""What the benchmarks draw and compute: sessions, the large set, figures, fastText's tree."""
+"""What the benchmarks draw: sessions, the large set."""
 
 import importlib
 from collections import Counter
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -92,48 +92,3 @@ def test_more_classes_than_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     result = CliRunner().invoke(large.main, [str(tmp_path), "--classes=10", "--examples=9"])
     assert result.exit_code == 2
     assert "9 cannot hold each of 10 classes" in result.output
-
-
-def test_figures_equal_plain_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    figures = load("peer_figures", monkeypatch)
-    rng = np.random.default_rng(1)
-    hidden, output = rng.normal(size=(50, 4)).astype(np.float32), rng.normal(size=(30, 4))
-    targets = rng.integers(0, 30, 50)
-    targets[::9] = -1
-    pair = SimpleNamespace(test_targets=targets, counts=np.ones(30))
-    monkeypatch.setattr(figures, "BLOCK_BYTES", 7 * 30 * 4)
-    found = figures.figures(pair, hidden, lambda rows: rows @ output.T, True)
-    scores = hidden @ output.T
-    known = np.flatnonzero(targets >= 0)
-    losses = [np.logaddexp.reduce(scores[i]) - scores[i, targets[i]] for i in known]
-    assert found["log_loss"] == pytest.approx(np.mean(losses), rel=1e-9)
-    for k in (1, 5, 20):
-        hits = [targets[i] in np.argsort(-scores[i])[:k] for i in known]
-        assert found[f"top_{k}"] == pytest.approx(sum(hits) / 50)
-
-
-def test_huffman_tree_is_shortest_and_its_probabilities_sum_to_one(
-    monkeypatch: pytest.MonkeyPatch, seed: int
-) -> None:
-    peer = load("fasttext_peer", monkeypatch)
-    rng = np.random.default_rng(seed)
-    counts = np.sort(rng.integers(1, 50, 40))[::-1]
-    parent, right = peer.huffman(counts)
-    output, hidden = (rng.normal(size=size).astype(np.float32) for size in ((40, 5), (6, 5)))
-    scores = peer.tree_scores(output, parent, right)(hidden)
-    assert np.exp(scores).sum(axis=1) == pytest.approx(np.ones(6), rel=1e-5)
-    depths: list[int] = []
-    for node in range(40):
-        depth, log_probability = 0, 0.0
-        while parent[node] >= 0:
-            margin = hidden[0] @ output[parent[node] - 40]
-            log_probability -= np.logaddexp(0, -margin if right[node] else margin)
-            node, depth = parent[node], depth + 1
-        assert scores[0, len(depths)] == pytest.approx(log_probability, rel=1e-4)
-        depths.append(depth)
-    # The length of an optimal code is the sum of all merged weights.
-    weights, shortest = sorted(counts.tolist()), 0
-    while len(weights) > 1:
-        merged = weights[0] + weights[1]
-        weights, shortest = sorted([merged, *weights[2:]]), shortest + merged
-    assert counts @ depths == shortest
