@@ -19,14 +19,17 @@ BENCH := .bench
 BENCH_FLAGS ?=
 PEERS := PYTHONPATH=benchmarks $(VENV)/bin/python -m peers --work $(BENCH)
 
-.PHONY: help demo test lint bench bench-quick clean
+.PHONY: help demo test lint bench bench-quick bench-roofline bench-growth bench-instructions clean
 
 help:
 	@echo "make demo    install, train on the King James Bible, evaluate, predict, compare samplers (some minutes)"
 	@echo "make test    install what the tests need, and run them, kernels with checked indices too"
 	@echo "make lint    ruff check, ruff format --check, mypy --strict"
-	@echo "make bench-quick          other tools beside sstrain on the King James Bible (ten minutes)"
-	@echo "make bench DATA=FOLDER    every tool and setting on three sets (hours; goes on where it was interrupted)"
+	@echo "make bench-quick         other tools beside sstrain on the King James Bible (ten minutes)"
+	@echo "make bench DATA=FOLDER   every tool and setting on three sets (hours; goes on where it was interrupted)"
+	@echo "make bench-roofline      this machine's bandwidths and rates, and each kernel's share of its bound"
+	@echo "make bench-instructions  instructions of the hottest kernels beside those of a known state (valgrind)"
+	@echo "make bench-growth        time of an example against classes, features, samples, batch, threads"
 	@echo "make clean   remove the virtual environment and caches; runs/ stays"
 	@echo
 	@echo "Another Python than python3: make demo PYTHON=python3.12"
@@ -60,12 +63,22 @@ lint: $(VENV)/installed-dev
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
+# A command of a benchmark takes options, as BENCH_FLAGS="--only sampled".
 bench: $(VENV)/installed
 	@test -n "$(DATA)" || { echo "make bench DATA=FOLDER: the folder of kjv/, novels/ and placenames/ (benchmarks/peers/sets.py)"; exit 1; }
 	$(PEERS) --output benchmarks --data $(DATA) $(BENCH_FLAGS)
 
 bench-quick: $(VENV)/installed
 	$(PEERS) --output $(BENCH)/quick --quick --repeats 1 --time-limit 150 $(BENCH_FLAGS)
+
+bench-roofline: $(VENV)/installed
+	$(VENV)/bin/python benchmarks/roofline.py $(BENCH_FLAGS)
+
+bench-growth: $(VENV)/installed
+	$(VENV)/bin/python benchmarks/growth.py $(BENCH_FLAGS)
+
+bench-instructions: $(VENV)/installed
+	$(VENV)/bin/python benchmarks/instructions.py $(BENCH_FLAGS)
 
 clean:
 	rm -rf $(VENV) $(BENCH) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

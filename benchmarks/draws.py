@@ -18,13 +18,12 @@ from typing import Any
 
 import click
 import numpy as np
+from synthetic import make_data
 
 from sstrain import kernels
 from sstrain.config.sections import Config
 from sstrain.config.shapes import sections, tags
 from sstrain.data.batches import Batch, BatchReader
-from sstrain.data.dataset import Dataset
-from sstrain.data.vocabulary import Vocabulary
 from sstrain.samplers import PROPOSALS, Sampler, SamplerSection, Setting, build_sampler
 
 BATCH, K, ROW_FEATURES, EXAMPLES, RANK = 128, 64, 10, 200_000, 64
@@ -32,31 +31,10 @@ BATCH, K, ROW_FEATURES, EXAMPLES, RANK = 128, 64, 10, 200_000, 64
 LIMITS = {"softmax": 100_000}
 
 
-def zipf(rng: np.random.Generator, size: int, shape: tuple[int, ...]) -> Any:
-    """Return numbers below a size, each with a probability like 1 / (1 + number)."""
-    return np.minimum(np.exp(rng.random(shape) * np.log(size + 1)) - 1, size - 1).astype(np.int32)
-
-
 def make_setting(size: int) -> Setting:
     """Return data of so many classes and features, and a model of random weights."""
     rng = np.random.default_rng(1)
-    rows = np.sort(zipf(rng, size, (EXAMPLES, ROW_FEATURES)), axis=1)
-    first = np.diff(rows, axis=1, prepend=-1) > 0
-    indices = rows[first]
-    dataset = Dataset(
-        indptr=np.concatenate([[0], np.cumsum(first.sum(axis=1))]),
-        indices=indices,
-        values=np.ones(len(indices), np.float32),
-        lines=np.arange(1, EXAMPLES + 1),
-        targets=zipf(rng, size, (EXAMPLES,)),
-        weights=np.ones(EXAMPLES, np.float32),
-    )
-    vocabulary = Vocabulary(
-        classes=[f"c{j}" for j in range(size)],
-        class_counts=np.maximum(np.bincount(dataset.targets, minlength=size), 1),
-        features=[f"f{j}" for j in range(size)],
-        feature_counts=np.maximum(np.bincount(indices, minlength=size), 1),
-    )
+    dataset, vocabulary = make_data(rng, size, size, ROW_FEATURES, EXAMPLES)
     config = Config.model_validate(
         {
             "data": {"train": {"path": "none.svm", "format": "svmlight"}},
