@@ -104,14 +104,16 @@ class BatchReader:
     def _take_rows(self, rows: NDArray[np.int64]) -> "tuple[BatchArrays, int]":
         """Return rows with their transpose, and how many distinct features they hold."""
         data = self.dataset
-        entries = int((data.indptr[rows + 1] - data.indptr[rows]).sum())
-        arrays = self._buffers(len(rows), entries)
-        num_features = kernels.take_batch(
-            data.indptr, data.indices, data.values, rows, self._slot_of_feature, arrays
-        )
+        arrays = self._buffers(len(rows))
+        source = data.indptr, data.indices, data.values, rows, self._slot_of_feature
+        num_features = kernels.take_batch(*source, arrays)
+        if num_features < 0:
+            arrays = self._buffers(len(rows), -num_features)
+            num_features = kernels.take_batch(*source, arrays)
         return arrays, num_features
 
-    def _buffers(self, size: int, entries: int) -> "BatchArrays":
+    def _buffers(self, size: int, entries: int = 0) -> "BatchArrays":
+        """Return arrays for so many rows and non-zeros, with room to spare if they are new."""
         if self._arrays is None or size > self._capacity[0] or entries > self._capacity[1]:
             size, entries = max(size, self._capacity[0]), max(2 * entries, self._capacity[1])
             self._capacity = (size, entries)

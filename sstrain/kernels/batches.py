@@ -64,13 +64,19 @@ def take_batch(
     slot_of_feature : int32 array of shape [D]
         All -1, on entry and on return.
     out : BatchArrays
-        Filled in place; long enough for the rows' non-zeros.
+        Filled in place; long enough for so many rows.
 
     Returns
     -------
     int
-        F, the number of distinct features.
+        F, the number of distinct features; where ``out`` is too short, the rows' number of
+        non-zeros, less than 0, and nothing is done.
     """
+    entries = np.int64(0)
+    for row in range(len(example_ids)):
+        entries += indptr[example_ids[row] + 1] - indptr[example_ids[row]]
+    if entries > len(out.slots):
+        return -entries
     num_slots = 0
     position = np.int64(0)
     out.indptr[0] = 0

@@ -85,7 +85,7 @@ class SampledStep:
         if not bad_losses:
             bad_weights = self.model.update(batch, candidates, hits, gradient, context)
             self.sampler.observe(batch)
-        scored = int(candidates.counts.sum()) * (batch.size // len(candidates.counts))
+        scored = sum(candidates.counts.tolist()) * (batch.size // len(candidates.counts))
         bad_class = _bad_class(candidates, batch.targets) if bad_losses else None
         return Outcome(losses, bad_losses, bad_weights, scored + batch.size, bad_class)
 
