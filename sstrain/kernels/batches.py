@@ -76,7 +76,7 @@ def take_batch(
     for row in range(len(example_ids)):
         entries += indptr[example_ids[row] + 1] - indptr[example_ids[row]]
     if entries > len(out.slots):
-        return -entries
+        return -int(entries)
     num_slots = 0
     position = np.int64(0)
     out.indptr[0] = 0
