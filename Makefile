@@ -94,6 +94,8 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV) > /dev/null 2>&1 || { $(PYTHON) -m venv --clear --without-pip $(VENV) && \
 		$(PYTHON) -m pip --python $(VENV)/bin/python install --quiet pip; }
 	@$(PIP) -e .
+	@# pip compiles what it copies to bytecode, and not what it links to: no start is to do it again.
+	@$(VENV)/bin/python -m compileall -q sstrain
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed

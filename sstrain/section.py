@@ -37,7 +37,12 @@ class Section(BaseModel):
     """A part of the config: immutable, strictly typed, unknown keys forbidden."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=()
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        protected_namespaces=(),
+        defer_build=True,  # a config uses ten of a hundred sections
     )
 
     #: The key that selects the model in a union of sections ("type", or "format" for data).

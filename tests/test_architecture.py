@@ -145,6 +145,37 @@ def test_help_of_every_command_loads_nothing_heavy() -> None:
     assert not loaded & HEAVY
 
 
+def test_checking_a_config_loads_nothing_heavy() -> None:
+    config = PACKAGE.parent / "configs" / "quickstart.yaml"
+    code = f"from sstrain.cli import main\nassert main(['config', 'check', {str(config)!r}]) == 0"
+    assert not loaded_after(code) & HEAVY
+
+
+def test_a_step_loads_nothing_that_draws_or_reads() -> None:
+    code = f"""
+import sys
+sys.path.append({str(Path(__file__).parent)!r})
+from small import make_config, make_dataset, make_vocabulary
+import sstrain.training.train
+from sstrain.training.engine import Engine
+Engine(make_config(), make_dataset(20, 6, 9, seed=1), make_vocabulary(6, 9)).step()
+"""
+    loaded = loaded_after(code)
+    assert "numba" in loaded
+    assert not loaded & {"matplotlib", "sklearn", "pyarrow", "faiss"}
+
+
+def test_a_config_builds_only_the_sections_that_it_uses() -> None:
+    code = """
+from pydantic import BaseModel
+from sstrain.config import Config
+from sstrain.samplers.midx import Midx
+assert not Config.__pydantic_complete__
+assert not Midx.__pydantic_complete__
+"""
+    assert "pydantic" in loaded_after(code)
+
+
 def stub_names() -> dict[str, str]:
     """Return the module of each name in the kernels' stub."""
     found = {}

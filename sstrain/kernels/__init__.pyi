@@ -1,4 +1,3 @@
-from ._jit import compiled_before as compiled_before
 from .adagrad import AdaGradState as AdaGradState
 from .adam import AdamState as AdamState
 from .alias import AliasTable as AliasTable
@@ -17,6 +16,9 @@ from .class_features import sum_class_features as sum_class_features
 from .class_tree import ClassTree as ClassTree
 from .codewords import codeword_sums as codeword_sums
 from .codewords import nearest_codewords as nearest_codewords
+from .compilation import CompilationTime as CompilationTime
+from .compilation import compilation_time as compilation_time
+from .compilation import tell_compilation as tell_compilation
 from .cooccurrence import Cooccurrence as Cooccurrence
 from .cooccurrence import build_feature_tables as build_feature_tables
 from .cooccurrence import lay_out_buckets as lay_out_buckets

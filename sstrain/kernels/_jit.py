@@ -14,10 +14,11 @@ import numpy as np
 from numba import config as numba_config
 from numba.extending import overload
 
+from sstrain.kernels.compilation import watch_compilation
+
 __all__ = [
     "CHECKED",
     "FLAGS",
-    "compiled_before",
     "dispatched",
     "finite",
     "inline",
@@ -69,14 +70,10 @@ def _cache_folder() -> str:
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
-def compiled_before() -> bool:
-    """Whether kernels of this state of the sources have been compiled here before."""
-    folder = Path(numba_config.CACHE_DIR)  # type: ignore[attr-defined]
-    return folder.is_dir() and next(folder.rglob("*.nbc"), None) is not None
-
-
 if not os.environ.get("NUMBA_CACHE_DIR"):
     numba_config.CACHE_DIR = _cache_folder()  # type: ignore[attr-defined]
+
+watch_compilation()
 
 
 def kernel(function: _Function) -> _Function:

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sstrain import kernels
 from sstrain.evaluation.exact import evaluate
+from sstrain.training.clocks import clocks
 from sstrain.training.divergence import DivergedError
 from sstrain.training.engine import Engine
 from sstrain.training.live import LiveDiagnostics
@@ -98,6 +100,7 @@ class Loop:
         config, engine = self.config, self.engine
         total = self.splits.train.num_examples * config.training.epochs
         with Progress(total, engine.examples, self.report) as self._progress:
+            kernels.tell_compilation(self._progress.say)
             try:
                 while not self.standing.finished:
                     before, stage = engine.examples, engine.stage
@@ -132,9 +135,9 @@ class Loop:
             ended = True
         if ended:
             standing.finished = True
-            self._write(
-                "end", reason="finished" if engine.done == engine.total_steps else "patience"
-            )
+            reason = "finished" if engine.done == engine.total_steps else "patience"
+            compiling = round(kernels.compilation_time().wall_seconds, 3)
+            self._write("end", reason=reason, compile_seconds=compiling)
         if best or ended or self._save_is_due():
             self._save(best)
             self._progress.restart_clock()
@@ -241,11 +244,11 @@ class Loop:
         )
 
     def _start_clocks(self) -> None:
-        self._wall, self._cpu = time.monotonic(), time.process_time()
+        self._wall, self._cpu = clocks()
 
     def _stop_clocks(self) -> None:
         """Add what has passed since the clocks were last read."""
-        wall, cpu = time.monotonic(), time.process_time()
+        wall, cpu = clocks()
         self.standing.wall_seconds += wall - self._wall
         self.standing.cpu_seconds += cpu - self._cpu
         self._wall, self._cpu = wall, cpu

@@ -1,11 +1,12 @@
 """What a person sees while a run trains: a bar on a terminal, lines elsewhere."""
 
 import sys
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from types import TracebackType
 from typing import Never, Self
+
+from sstrain.training.clocks import clocks
 
 __all__ = ["Progress"]
 
@@ -29,7 +30,7 @@ class Progress:
         self.total = total
         self._seen = self._logged = initial
         self._report = report
-        self._logged_at = time.monotonic()
+        self._logged_at = clocks().wall
         self._bar: tqdm[Never] | None = None
         if sys.stderr.isatty():
             self._bar = tqdm(
@@ -59,7 +60,7 @@ class Progress:
         if self._bar is not None:
             self._bar.set_postfix_str(f"epoch {epoch:.2f}, loss {loss:.3f}", refresh=False)
             return
-        now = time.monotonic()
+        now = clocks().wall
         speed = max(self._seen - self._logged, 1) / max(now - self._logged_at, 1e-9)
         self._logged, self._logged_at = self._seen, now
         left = timedelta(seconds=round((self.total - self._seen) / speed))
@@ -70,7 +71,7 @@ class Progress:
 
     def restart_clock(self) -> None:
         """Leave what has passed since the last line out of the speed: it was no training."""
-        self._logged, self._logged_at = self._seen, time.monotonic()
+        self._logged, self._logged_at = self._seen, clocks().wall
 
     def say(self, text: str) -> None:
         """Show a line, above the bar if there is one."""

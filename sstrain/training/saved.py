@@ -71,6 +71,7 @@ def load_model(path: Path, which: str | int | None, report: Callable[[str], None
         If no checkpoint is whole.
     """
     kernels.use_threads(None)
+    kernels.tell_compilation(report)
     return read_model(open_run(path), which, report)
 
 

@@ -61,9 +61,11 @@ class Trained:
             lines.append(f"best      step {best['step']:,}: validation {figures}")
         if metrics:
             end = metrics[-1]
+            compiling = end.get("compile_seconds")
+            besides = f"; compiling kernels took {compiling:.1f} s besides" if compiling else ""
             lines.append(
                 f"trained   {end['examples']:,} examples in {end['wall_seconds']:.1f} s "
-                f"({end['cpu_seconds']:.1f} CPU seconds)"
+                f"({end['cpu_seconds']:.1f} CPU seconds){besides}"
             )
         lines.append(f"metrics   {self.folder.metrics}")
         lines.append(f"picture   {self.folder.picture}")
@@ -155,11 +157,10 @@ def _data_files(config: "Config", splits: "Splits") -> list[ReadFile]:
 
 
 def prepare_kernels(config: "Config", report: Callable[[str], None]) -> int:
-    """Set the kernels' threads as the config asks, return their number; say if they compile."""
+    """Set the kernels' threads as the config asks, return their number; say when they compile."""
     wanted = config.training.threads
     threads = kernels.use_threads(None if wanted == "auto" else wanted)
-    if not kernels.compiled_before():
-        report("compiling kernels, once for this installation: about half a minute")
+    kernels.tell_compilation(report)
     if wanted != "auto" and threads < wanted:
         report(f"training.threads: {wanted} asked for, {threads} used: one a core at most")
     return threads

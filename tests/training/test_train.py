@@ -15,6 +15,7 @@ from sstrain import kernels
 from sstrain.config import Config, load, resolved_yaml
 from sstrain.errors import FailureError, UserError
 from sstrain.training import forecast
+from sstrain.training.clocks import clocks
 from sstrain.training.divergence import DivergedError
 from sstrain.training.engine import Engine
 from sstrain.training.signals import StoppedError, listening
@@ -54,6 +55,27 @@ def test_a_run_leaves_its_folder(configured: Callable[..., Config]) -> None:
     end = metrics(folder)[-1]
     assert summary[2].startswith(f"trained   {end['examples']:,} examples in ")
     assert summary[3:] == [f"metrics   {folder}/metrics.jsonl", f"picture   {folder}/loss.png"]
+
+
+def test_compiling_is_told_apart_from_training(
+    configured: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiling = kernels.CompilationTime(1000.0, 999.0)  # before the run: none of its time
+    monkeypatch.setattr(kernels, "compilation_time", lambda: compiling)
+    trained, _ = run(configured())
+    end = metrics(trained.folder.path)[-1]
+    assert end["compile_seconds"] == 1000
+    assert 0 < end["wall_seconds"] < 900
+    assert "CPU seconds); compiling kernels took 1000.0 s besides" in trained.summary()
+
+
+def test_no_time_of_compiling_is_in_the_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "compilation_time", lambda: kernels.CompilationTime(0.0, 0.0))
+    before = clocks()
+    monkeypatch.setattr(kernels, "compilation_time", lambda: kernels.CompilationTime(50.0, 40.0))
+    after = clocks()
+    assert -50 <= after.wall - before.wall < -20
+    assert -40 <= after.cpu - before.cpu < -20
 
 
 def test_runs_do_not_disturb_each_other(configured: Callable[..., Config], tmp_path: Path) -> None:
