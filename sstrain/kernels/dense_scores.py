@@ -22,7 +22,7 @@ from sstrain.kernels.threads import thread_number
 __all__ = ["AHEAD", "LINES", "dense_score_all", "gather_bias", "gather_rows", "score_example"]
 
 #: How many rows ahead memory is asked for, and how many lines of each: the machine goes on alone.
-AHEAD, LINES = 2, 2
+AHEAD, LINES = 4, 4
 _ZERO, _LOWEST = np.float32(0), np.float32(-np.inf)
 
 
