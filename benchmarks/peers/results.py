@@ -40,7 +40,7 @@ class Row:
     share, extrapolated_seconds : float or None
         The part of the work that was done, and the CPU seconds of all of it at that speed.
     others : float or None
-        CPU time that other processes took meanwhile, in cores.
+        The share of the cores that other processes used meanwhile.
     load : float or None
         The load average before.
     busy : bool

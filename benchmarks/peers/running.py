@@ -14,6 +14,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from load import LoadWatch
+
 from peers import machine
 from peers.environments import InstallError, interpreter, last_line
 from peers.results import FAILED, FINISHED, NOT_INSTALLED, PART, STOPPED, Row
@@ -22,6 +24,8 @@ from peers.tools.base import Setting
 BENCHMARKS = Path(__file__).parent.parent
 #: Some processors' settings for old builds of OpenBLAS slow a current numpy down.
 _SLOWED_BY = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+#: Others' share of the cores during a cell from which its row is marked.
+_BUSY_SHARE = 0.08
 _PROGRESS = re.compile(r"Progress:\s*([0-9.]+)%")
 
 
@@ -139,14 +143,13 @@ def measure(
         return cell.row(NOT_INSTALLED, reason=str(python))
     limits = replace(limits, training=cell.limit(limits.training))
     paths = _request(cell, files, folders, limits)
-    load, before, start = machine.load_average(), machine.ticks(), time.perf_counter()
-    process = _run(python, paths["request"], folders.scratch / "log.txt", limits.wall())
-    wall = time.perf_counter() - start
-    others = machine.others_share(before, machine.ticks(), process.cpu_seconds, wall)
+    load = os.getloadavg()[0]
+    with LoadWatch() as watch:
+        process = _run(python, paths["request"], folders.scratch / "log.txt", limits.wall())
     row = _outcome(cell, process, paths, limits)
     # The load average still holds the cell before: of two cores one may have been at work.
-    busy = others > machine.BUSY_SHARE
-    return replace(row, load=load, others=others, busy=busy)
+    busy = watch.others > _BUSY_SHARE
+    return replace(row, load=load, others=watch.others, busy=busy)
 
 
 def _request(
@@ -170,10 +173,9 @@ def _request(
 
 @dataclass(frozen=True)
 class Process:
-    """A process that has ended: its exit code, CPU seconds with its children's, and output."""
+    """A process that has ended: its exit code and output."""
 
     exit_code: int
-    cpu_seconds: float
     log: str
 
 
@@ -181,7 +183,6 @@ def _run(python: Path, request: Path, log: Path, wall_limit: float) -> Process:
     """Run `peers.cell`; end it, and what it started, when it takes too long."""
     environment = {k: v for k, v in os.environ.items() if k not in _SLOWED_BY}
     environment |= {"PYTHONPATH": str(BENCHMARKS), "OMP_NUM_THREADS": "2"}
-    used = os.times()
     with log.open("w") as output:
         child = subprocess.Popen(
             [str(python), "-m", "peers.cell", str(request)], cwd=BENCHMARKS.parent,
@@ -195,9 +196,7 @@ def _run(python: Path, request: Path, log: Path, wall_limit: float) -> Process:
         except BaseException:
             os.killpg(child.pid, signal.SIGKILL)
             raise
-    now = os.times()
-    cpu = now.children_user - used.children_user + now.children_system - used.children_system
-    return Process(child.returncode, cpu, log.read_text(errors="replace"))
+    return Process(child.returncode, log.read_text(errors="replace"))
 
 
 def _outcome(cell: Cell, process: Process, paths: Mapping[str, Path], limits: Limits) -> Row:
@@ -243,12 +242,11 @@ def _measured(cell: Cell, found: dict[str, Any]) -> Row:
 
 def warn_of_load() -> None:
     """Say on stderr that others are at work, before anything is measured."""
-    start, before = time.perf_counter(), machine.ticks()
-    time.sleep(1)
-    share = machine.others_share(before, machine.ticks(), 0, time.perf_counter() - start)
-    if share > machine.BUSY_SHARE:
+    with LoadWatch() as watch:
+        time.sleep(1)
+    if watch.others > _BUSY_SHARE:
         print(
-            f"warning: other processes take {share:.2f} cores; seconds will be too large, and "
-            "rows that are measured meanwhile are marked",
+            f"warning: other processes take {watch.others:.0%} of the cores; seconds will be too "
+            "large, and rows that are measured meanwhile are marked",
             file=sys.stderr,
         )

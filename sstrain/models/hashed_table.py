@@ -206,10 +206,7 @@ class HashedModel(LinearModel):
         context: StepContext,
     ) -> int:
         """Apply the exact gradient; the pass's exponentials are used up."""
-        d_scores = forward.exponentials
-        kernels.probabilities_to_gradients(
-            d_scores, batch.targets, batch.weights, log_partitions, forward.partials
-        )
+        d_scores = self.score_gradients(batch, forward, log_partitions)
         tables = self.tables(context)
         rates = self.row_rates(tables, batch, d_scores)
         return kernels.hashed_update_all(

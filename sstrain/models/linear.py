@@ -197,6 +197,15 @@ class LinearModel(Parametric):
     ) -> int:
         """Apply the exact gradient; the pass's exponentials are used up."""
 
+    def score_gradients(
+        self, batch: "Batch", forward: ForwardPass, log_partitions: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
+        """Return the gradients by scores, float32 [B, V], in the place of such exponentials."""
+        kernels.probabilities_to_gradients(
+            forward.exponentials, batch.targets, batch.weights, log_partitions, forward.partials
+        )
+        return forward.exponentials
+
     def row_rates(
         self, tables: Tables, batch: "Batch", d_scores: NDArray[np.float32]
     ) -> NDArray[np.float32]:

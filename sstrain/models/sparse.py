@@ -154,10 +154,7 @@ class SparseModel(OwnedRows):
         context: StepContext,
     ) -> int:
         """Apply the exact gradient; the pass's exponentials are used up."""
-        d_scores = forward.exponentials
-        kernels.probabilities_to_gradients(
-            d_scores, batch.targets, batch.weights, log_partitions, forward.partials
-        )
+        d_scores = self.score_gradients(batch, forward, log_partitions)
         gradients = self.buffers.float32("gradients", kernels.TILES, self.num_classes)
         return kernels.sparse_update_all(
             *self.tables(context), batch.arrays, batch.num_features, d_scores, gradients

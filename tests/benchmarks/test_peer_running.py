@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from peers import environments, machine, running, tools
+from peers import environments, running, tools
 from peers.__main__ import Plan, needless
 from peers.environments import InstallError, interpreter, last_line
 from peers.results import FAILED, FINISHED, NOT_INSTALLED, PART, STOPPED, Row
@@ -162,15 +162,6 @@ def test_progress_of_a_log() -> None:
     assert progress("Progress: 0.0%") is None
     assert progress("") is None
     assert progress("Progress: 1.5%\nProgress:  62.5% words/sec") == 0.625
-
-
-def test_others_at_work() -> None:
-    before = machine.ticks("cpu  100 0 100 800 0 0 0 0 0 0\n")
-    after = machine.ticks("cpu  1000 0 200 900 0 0 0 100 0 0\n")
-    # 10 s busy and 1 s stolen at 100 ticks a second, 8 of them our own, in 10 s.
-    second = os.sysconf("SC_CLK_TCK")
-    own = 800 / second
-    assert machine.others_share(before, after, own, 1000 / second) == pytest.approx(0.3)
 
 
 def test_settings_are_told_apart_and_say_why() -> None:
