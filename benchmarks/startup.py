@@ -80,7 +80,7 @@ def parts(config_file: Path) -> dict[str, float]:
     from sstrain.training.building import build_engine
 
     config = timed("config", lambda: load(config_file))
-    timed("numba, scipy.linalg", import_numba)
+    timed("numba", import_numba)
     splits = timed("data", lambda: load_data(config.data, lambda line: None))
     engine, _ = timed("engine", lambda: build_engine(config, splits, None, lambda line: None))
     timed("kernels of a step", engine.warm_up)

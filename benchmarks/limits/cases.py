@@ -101,7 +101,7 @@ CASES = {
             Part("pooled vectors", ("kernels.low_rank_pool",), bounds.low_rank_pool),
             Part(
                 "scores",
-                ("kernels.low_rank_gather", "kernels.low_rank_score_shared"),
+                ("kernels.low_rank_score_shared",),
                 bounds.low_rank_score,
             ),
             _OBJECTIVE,

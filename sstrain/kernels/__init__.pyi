@@ -91,9 +91,7 @@ from .low_rank_exact import low_rank_forward as low_rank_forward
 from .low_rank_exact import low_rank_score_all as low_rank_score_all
 from .low_rank_exact import low_rank_update_all as low_rank_update_all
 from .low_rank_shared import low_rank_backward_shared as low_rank_backward_shared
-from .low_rank_shared import low_rank_gather as low_rank_gather
 from .low_rank_shared import low_rank_score_shared as low_rank_score_shared
-from .low_rank_shared import low_rank_tiles as low_rank_tiles
 from .low_rank_update import ClassColumns as ClassColumns
 from .low_rank_update import class_columns as class_columns
 from .low_rank_update import low_rank_update_classes as low_rank_update_classes
@@ -114,6 +112,7 @@ from .ngrams import count_ngrams as count_ngrams
 from .numbering import number_keys as number_keys
 from .numbering import renumber as renumber
 from .one_vs_each import OneVsEachLoss as OneVsEachLoss
+from .products import panels_shape as panels_shape
 from .ranking import evaluate_rows as evaluate_rows
 from .ranking import rank_targets as rank_targets
 from .ranking import top_rows as top_rows
@@ -141,7 +140,6 @@ from .table import find_records as find_records
 from .tables import DenseTable as DenseTable
 from .tables import sweep as sweep
 from .tables import weights_at as weights_at
-from .threads import blas_on_one_thread as blas_on_one_thread
 from .threads import num_threads as num_threads
 from .threads import use_threads as use_threads
 from .tiles import TILES as TILES

@@ -6,6 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sstrain.kernels._jit import inline, kernel
+from sstrain.kernels.lanes import fetch
+
+#: Memory is asked for the entries of the example that comes so many later.
+_AHEAD = 16
 
 __all__ = ["BatchArrays", "squared_norms", "take_batch"]
 
@@ -81,6 +85,9 @@ def take_batch(
     position = np.int64(0)
     out.indptr[0] = 0
     for row in range(len(example_ids)):
+        ahead = indptr[example_ids[min(row + _AHEAD, len(example_ids) - 1)]]
+        fetch(indices, ahead)
+        fetch(values, ahead)
         for entry in range(indptr[example_ids[row]], indptr[example_ids[row] + 1]):
             feature = indices[entry]
             slot = slot_of_feature[feature]

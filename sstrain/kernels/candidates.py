@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sstrain.kernels._jit import kernel
+from sstrain.kernels._jit import inline, kernel, unsigned
 
 __all__ = ["NO_CLASS", "Candidates", "find_hits"]
 
@@ -22,17 +22,25 @@ class Candidates(NamedTuple):
     target_log_expected_count: NDArray[np.float32]  # [B], of each target, drawn or not
 
 
+@inline
+def _place(classes: NDArray[np.int32], count: int, wanted: np.int32) -> int:
+    """Return a class's position among rising ones, or -1."""
+    low, size = 0, count
+    while size > 1:
+        half = size // 2
+        # No branch, which would be guessed wrong every other time.
+        low += half * int(classes[unsigned(low + half - 1)] < wanted)
+        size -= half
+    return low if count and classes[unsigned(low)] == wanted else NO_CLASS
+
+
 @kernel
 def find_hits(candidates: Candidates, targets: NDArray[np.int32], hits: NDArray[np.int32]) -> None:
-    """Write each target's position among its candidates, or -1 (binary search in the classes)."""
+    """Write each target's position among its candidates, or -1, by a binary search."""
+    if len(candidates.counts) == 1:
+        shared, count = candidates.classes[0], candidates.counts[0]
+        for i in range(len(targets)):
+            hits[i] = _place(shared, count, targets[i])
+        return
     for i in range(len(targets)):
-        group = 0 if len(candidates.counts) == 1 else i
-        low, high = 0, candidates.counts[group]
-        while low < high:
-            middle = (low + high) // 2
-            if candidates.classes[group, middle] < targets[i]:
-                low = middle + 1
-            else:
-                high = middle
-        found = low < candidates.counts[group] and candidates.classes[group, low] == targets[i]
-        hits[i] = low if found else NO_CLASS
+        hits[i] = _place(candidates.classes[i], candidates.counts[i], targets[i])

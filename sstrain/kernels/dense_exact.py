@@ -20,7 +20,7 @@ from sstrain.kernels.linear_exact import (
     BLOCK,
     Partials,
     apply_block,
-    to_exponentials,
+    relative_exponentials,
     write_rates,
 )
 from sstrain.kernels.tables import DenseTable
@@ -66,7 +66,7 @@ def dense_forward(
             score_example(rows, block_bias, batch, i, found)
             if start <= targets[i] < start + width:
                 target_scores[i] = found[targets[i] - start]
-            block_highest[block, i], block_total[block, i] = to_exponentials(found)
+            block_highest[block, i], block_total[block, i] = relative_exponentials(found)
 
 
 @inline

@@ -6,10 +6,14 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
-from sstrain.kernels._jit import precise
+from sstrain.kernels._jit import inline, precise
 
-__all__ = ["exp32"]
+__all__ = ["exp32", "sum_of_exponentials", "to_exponentials"]
+
+#: Numbers that are added up in float32 before they go into a sum of float64.
+_CHUNK = 256
 
 _LOG2_E = np.float32(1.4426950408889634)
 # ln 2 in two parts (Cody and Waite): n * _LN2_HIGH is exact for the n that occur.
@@ -54,3 +58,42 @@ def exp32(x: np.float32) -> np.float32:
     if x > _HIGHEST:
         result = np.float32(np.inf)
     return np.float32(result)
+
+
+# Loops over slices, from their first number to their last, are what becomes vector code.
+
+
+@inline
+def _to_exponentials(numbers: NDArray[np.float32], top: np.float32) -> np.float32:
+    for k in range(len(numbers)):
+        numbers[k] = exp32(numbers[k] - top)
+    total = _ZERO
+    for k in range(len(numbers)):
+        total += numbers[k]
+    return total
+
+
+@inline
+def to_exponentials(numbers: NDArray[np.float32], top: np.float32) -> float:
+    """Turn each x into ``exp(x - top)``; return their sum."""
+    total = 0.0
+    for start in range(0, len(numbers), _CHUNK):
+        total += float(_to_exponentials(numbers[start : start + _CHUNK], top))
+    return total
+
+
+@inline
+def _sum_of_exponentials(numbers: NDArray[np.float32], top: np.float32) -> np.float32:
+    total = _ZERO
+    for k in range(len(numbers)):
+        total += exp32(numbers[k] - top)
+    return total
+
+
+@inline
+def sum_of_exponentials(numbers: NDArray[np.float32], top: np.float32) -> float:
+    """Return the sum of ``exp(x - top)``."""
+    total = 0.0
+    for start in range(0, len(numbers), _CHUNK):
+        total += float(_sum_of_exponentials(numbers[start : start + _CHUNK], top))
+    return total

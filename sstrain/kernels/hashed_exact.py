@@ -24,8 +24,8 @@ from sstrain.kernels.linear_exact import (
     Partials,
     apply_block,
     bias_gradient,
+    relative_exponentials,
     row_gradient,
-    to_exponentials,
 )
 from sstrain.kernels.tables import DenseTable, change_cell
 
@@ -134,7 +134,7 @@ def hashed_forward(
             if start <= targets[i] < stop:
                 target_scores[i] = exponentials[i, targets[i]]
             scores = exponentials[i, start:stop]
-            block_highest[block, i], block_total[block, i] = to_exponentials(scores)
+            block_highest[block, i], block_total[block, i] = relative_exponentials(scores)
 
 
 @inline

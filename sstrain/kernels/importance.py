@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 
 from sstrain.kernels._jit import finite, inline, parallel_kernel, signed
 from sstrain.kernels.candidates import Candidates
-from sstrain.kernels.exponential import exp32
+from sstrain.kernels.exponential import exp32, to_exponentials
+from sstrain.kernels.lanes import highest
 
 __all__ = ["importance_gradient"]
 
@@ -18,32 +19,30 @@ def _one_example(
     offsets: NDArray[np.float32],
     hit: int,
     keep: bool,
+    weight: np.float32,
     d_scores: NDArray[np.float32],
 ) -> tuple[float, float]:
     """Return an example's loss and its target's gradient; write the candidates' gradients.
+
+    The gradients are those of the loss times ``weight``.
 
     ``d_scores`` holds first the terms ``a_j - z_c`` with ``a_j = z_j + log n_j - log count_j``,
     then their exponentials, then the gradients (equation 23). Taken relative to the target's
     score, terms keep their digits however large the scores are.
     """
-    highest = np.float32(0)
     for k in range(len(scores)):
         d_scores[k] = (scores[k] - target_score) + offsets[k]
     if hit >= 0 and not keep:
         d_scores[hit] = np.float32(-np.inf)
-    for k in range(len(scores)):
-        highest = max(highest, d_scores[k])
-    total = 0.0
-    for k in range(len(scores)):
-        d_scores[k] = exp32(d_scores[k] - highest)
-        total += d_scores[k]
-    partition = total + float(exp32(-highest))
-    scale = np.float32(1.0 / partition)
+    top = max(np.float32(0), highest(d_scores))
+    total = to_exponentials(d_scores, top)
+    partition = total + float(exp32(-top))
+    scale = np.float32(float(weight) / partition)
     for k in range(len(scores)):
         d_scores[k] *= scale
-    loss = float(highest) + np.log(partition)
+    loss = float(top) + np.log(partition)
     # p~ - 1 as minus the share of the others: exact where p~ is close to 1 (equation 9).
-    return loss, -total / partition
+    return loss, -float(weight) * (total / partition)
 
 
 @parallel_kernel
@@ -103,13 +102,11 @@ def importance_gradient(
             offsets[group, :count],
             hits[i],
             keep_hits,
+            weights[i] / np.float32(size),
             gradient,
         )
-        factor = weights[i] / np.float32(size)
-        for k in range(count):
-            gradient[k] *= factor
         losses[i] = loss
-        d_targets[i] = np.float32(d_target) * factor
+        d_targets[i] = np.float32(d_target)
         if not (finite(loss) and finite(target_scores[i])):
             bad += 1
     return bad

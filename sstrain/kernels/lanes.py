@@ -16,7 +16,19 @@ from numpy.typing import NDArray
 
 from sstrain.kernels._jit import CHECKED, inline
 
-__all__ = ["LANES", "TILE", "add_to_tile", "fetch", "highest", "load_tile", "store_tile"]
+__all__ = [
+    "LANES",
+    "TILE",
+    "Lanes",
+    "add_to_tile",
+    "fetch",
+    "highest",
+    "load_lanes",
+    "load_tile",
+    "multiply_add",
+    "store_lanes",
+    "store_tile",
+]
 
 LANES = 16
 #: Numbers in a tile: half of the registers of AVX-512, all of those of AVX.
@@ -59,7 +71,9 @@ def _pointer(context: Any, builder: Any, item: Any, kind: Any, array: Any, index
 
 
 @_intrinsic
-def _load(typing_context: Any, array: Any, index: Any) -> Any:
+def load_lanes(typing_context: Any, array: Any, index: Any) -> Any:
+    """Return `LANES` numbers of a float32 array of one dimension; nothing checks the index."""
+
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         lanes = builder.load(_pointer(context, builder, _VECTOR, array, *arguments))
         lanes.align = _ALIGNMENT
@@ -69,7 +83,9 @@ def _load(typing_context: Any, array: Any, index: Any) -> Any:
 
 
 @_intrinsic
-def _store(typing_context: Any, array: Any, index: Any, lanes: Any) -> Any:
+def store_lanes(typing_context: Any, array: Any, index: Any, lanes: Any) -> Any:
+    """Write lanes into a float32 array of one dimension; nothing checks the index."""
+
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         place = _pointer(context, builder, _VECTOR, array, *arguments[:2])
         builder.store(arguments[2], place).align = _ALIGNMENT
@@ -79,7 +95,9 @@ def _store(typing_context: Any, array: Any, index: Any, lanes: Any) -> Any:
 
 
 @_intrinsic
-def _multiply_add(typing_context: Any, x: Any, lanes: Any, added: Any) -> Any:
+def multiply_add(typing_context: Any, x: Any, lanes: Any, added: Any) -> Any:
+    """Return x times some lanes, plus others."""
+
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         first = builder.insert_element(_VECTOR(ir.Undefined), arguments[0], _INT32(0))
         every = builder.shuffle_vector(first, _VECTOR(ir.Undefined), _ZEROS)
@@ -152,14 +170,14 @@ def load_tile(array: NDArray[np.float32], at: int) -> Tile:
     """Return `TILE` numbers of a float32 array of one dimension, from ``at`` on."""
     _check(array, at, TILE)
     return (
-        _load(array, at),
-        _load(array, at + 16),
-        _load(array, at + 32),
-        _load(array, at + 48),
-        _load(array, at + 64),
-        _load(array, at + 80),
-        _load(array, at + 96),
-        _load(array, at + 112),
+        load_lanes(array, at),
+        load_lanes(array, at + 16),
+        load_lanes(array, at + 32),
+        load_lanes(array, at + 48),
+        load_lanes(array, at + 64),
+        load_lanes(array, at + 80),
+        load_lanes(array, at + 96),
+        load_lanes(array, at + 112),
     )
 
 
@@ -167,14 +185,14 @@ def load_tile(array: NDArray[np.float32], at: int) -> Tile:
 def store_tile(array: NDArray[np.float32], at: int, tile: Tile) -> None:
     """Write a tile into a float32 array of one dimension, from ``at`` on."""
     _check(array, at, TILE)
-    _store(array, at, tile[0])
-    _store(array, at + 16, tile[1])
-    _store(array, at + 32, tile[2])
-    _store(array, at + 48, tile[3])
-    _store(array, at + 64, tile[4])
-    _store(array, at + 80, tile[5])
-    _store(array, at + 96, tile[6])
-    _store(array, at + 112, tile[7])
+    store_lanes(array, at, tile[0])
+    store_lanes(array, at + 16, tile[1])
+    store_lanes(array, at + 32, tile[2])
+    store_lanes(array, at + 48, tile[3])
+    store_lanes(array, at + 64, tile[4])
+    store_lanes(array, at + 80, tile[5])
+    store_lanes(array, at + 96, tile[6])
+    store_lanes(array, at + 112, tile[7])
 
 
 @inline
@@ -182,14 +200,14 @@ def add_to_tile(tile: Tile, x: np.float32, array: NDArray[np.float32], at: int) 
     """Return a tile plus x times the numbers of an array from ``at`` on."""
     _check(array, at, TILE)
     return (
-        _multiply_add(x, _load(array, at), tile[0]),
-        _multiply_add(x, _load(array, at + 16), tile[1]),
-        _multiply_add(x, _load(array, at + 32), tile[2]),
-        _multiply_add(x, _load(array, at + 48), tile[3]),
-        _multiply_add(x, _load(array, at + 64), tile[4]),
-        _multiply_add(x, _load(array, at + 80), tile[5]),
-        _multiply_add(x, _load(array, at + 96), tile[6]),
-        _multiply_add(x, _load(array, at + 112), tile[7]),
+        multiply_add(x, load_lanes(array, at), tile[0]),
+        multiply_add(x, load_lanes(array, at + 16), tile[1]),
+        multiply_add(x, load_lanes(array, at + 32), tile[2]),
+        multiply_add(x, load_lanes(array, at + 48), tile[3]),
+        multiply_add(x, load_lanes(array, at + 64), tile[4]),
+        multiply_add(x, load_lanes(array, at + 80), tile[5]),
+        multiply_add(x, load_lanes(array, at + 96), tile[6]),
+        multiply_add(x, load_lanes(array, at + 112), tile[7]),
     )
 
 
@@ -203,9 +221,9 @@ def highest(numbers: NDArray[np.float32]) -> np.float32:
     top: np.float32 = numbers[0]
     whole = count - count % LANES
     if whole:
-        lanes = _load(numbers, 0)
+        lanes = load_lanes(numbers, 0)
         for at in range(LANES, whole, LANES):
-            lanes = _larger(_load(numbers, at), lanes)
+            lanes = _larger(load_lanes(numbers, at), lanes)
         top = _largest_lane(lanes)
     for at in range(whole, count):
         top = max(top, numbers[at])

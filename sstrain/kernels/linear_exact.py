@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sstrain.kernels._jit import inline, parallel_kernel, signed, unsigned
 from sstrain.kernels.batches import BatchArrays
-from sstrain.kernels.exponential import exp32
+from sstrain.kernels.exponential import to_exponentials
 from sstrain.kernels.lanes import highest
 from sstrain.kernels.tables import DenseTable, change_cell
 from sstrain.kernels.update_rule import row_rate, sums_rows
@@ -24,8 +24,8 @@ __all__ = [
     "bias_gradient",
     "linear_row_rates",
     "probabilities_to_gradients",
+    "relative_exponentials",
     "row_gradient",
-    "to_exponentials",
     "write_rates",
 ]
 
@@ -42,14 +42,10 @@ class Partials(NamedTuple):
 
 
 @inline
-def to_exponentials(scores: NDArray[np.float32]) -> tuple[np.float32, np.float32]:
+def relative_exponentials(scores: NDArray[np.float32]) -> tuple[np.float32, float]:
     """Turn one example's scores of a block into exponentials; return the highest and their sum."""
     top = highest(scores)
-    total = _ZERO
-    for k in range(len(scores)):
-        scores[k] = exp32(scores[k] - top)
-        total += scores[k]
-    return top, total
+    return top, to_exponentials(scores, top)
 
 
 @parallel_kernel

@@ -1,7 +1,6 @@
 """Factors of a low-rank model: reading rows, pooling an example's features, filling at the start.
 
-A table of factors is a `DenseTable` whose width is the rank. Matrix products go to BLAS
-(`np.dot`) a tile or a block at a time; it must run on one thread (`blas_on_one_thread`).
+A table of factors is a `DenseTable` whose width is the rank.
 """
 
 from typing import Any, NamedTuple

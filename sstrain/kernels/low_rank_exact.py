@@ -14,9 +14,16 @@ from sstrain.kernels._jit import inline, parallel_kernel, signed
 from sstrain.kernels.averaging import NotAveraged, averaged
 from sstrain.kernels.batches import BatchArrays
 from sstrain.kernels.exponential import exp32
+from sstrain.kernels.lanes import LANES
 from sstrain.kernels.linear_exact import BLOCK, Partials
 from sstrain.kernels.low_rank import Pooling, rows_of, scale_pooled
 from sstrain.kernels.low_rank_update import apply_bias, apply_row
+from sstrain.kernels.products import (
+    multiply,
+    multiply_panels,
+    multiply_transposed,
+    pack_panel,
+)
 from sstrain.kernels.tables import DenseTable
 from sstrain.kernels.tiles import TILES, tile_bounds
 
@@ -60,7 +67,7 @@ def _exponentials(
 def _forward_block(
     table: DenseTable,
     bias: NDArray[np.float32],
-    pooled: NDArray[np.float32],
+    panels: NDArray[np.float32],
     targets: NDArray[np.int32],
     block: int,
     rows: NDArray[np.float32],
@@ -72,7 +79,7 @@ def _forward_block(
     stop = min(start + BLOCK, len(bias))
     vectors = rows_of(NotAveraged(), table, start, rows[: stop - start])
     scores = exponentials[start:stop]
-    np.dot(vectors, pooled.T, scores)
+    multiply_panels(vectors, panels, scores)
     for i in range(len(targets)):
         if start <= targets[i] < stop:
             target_scores[i] = scores[targets[i] - start, i] + bias[targets[i]]
@@ -88,20 +95,23 @@ def low_rank_forward(
     exponentials: NDArray[np.float32],
     target_scores: NDArray[np.float32],
     partials: Partials,
+    panels: NDArray[np.float32],
     rows: NDArray[np.float32],
 ) -> None:
     """Score all classes, and keep of each block ``exp(score - highest)`` and its partials.
 
-    ``exponentials`` is float32 [V, B], ``target_scores`` float32 [B]; both are written. ``rows``
-    is scratch, float32 [TILES, BLOCK, r].
+    ``exponentials`` is float32 [V, B], ``target_scores`` float32 [B]; both are written. ``panels``,
+    of `panels_shape` for B vectors, and ``rows``, float32 [TILES, BLOCK, r], are scratch.
     """
+    for panel in range(len(panels)):
+        pack_panel(pooled, panel, panels)
     for tile in prange(TILES):
         first, last = tile_bounds(signed(tile), _num_blocks(len(bias)))
         for block in range(first, last):
             _forward_block(
                 table,
                 bias,
-                pooled,
+                panels,
                 targets,
                 block,
                 rows[tile],
@@ -153,12 +163,12 @@ def _update_block(
 ) -> int:
     """Add a block's share to the gradient of h, then update its rows; return the bad ones."""
     vectors = rows_of(NotAveraged(), table, start, rows)
-    np.dot(gradients.T, vectors, product)
+    multiply_transposed(gradients, vectors, product)
     for i in range(len(product)):
         for d in range(table.width):
             d_pooled[i, d] += product[i, d]
     # The vectors have been used: the scratch rows, where they may lie, take the gradient.
-    np.dot(gradients, pooled, rows)
+    multiply(gradients, pooled, rows)
     bad = 0
     for k in range(len(rows)):
         bad += apply_row(table, rule, average, start + k, rows[k])
@@ -265,8 +275,12 @@ def _score_block(
 ) -> None:
     num_classes = scores.shape[1]
     rows = np.empty((num_classes, table.width), np.float32)
+    vectors = rows_of(average, table, start, rows)
+    panels = np.empty(((num_classes + LANES - 1) // LANES, table.width, LANES), np.float32)
+    for panel in range(len(panels)):
+        pack_panel(vectors, panel, panels)
     product = np.empty((len(pooled), num_classes), np.float32)
-    np.dot(pooled, rows_of(average, table, start, rows).T, product)
+    multiply_panels(pooled, panels, product)
     biases = np.empty(num_classes, np.float32)
     for k in range(num_classes):
         biases[k] = averaged(bias_average, bias[start + k], start + k)

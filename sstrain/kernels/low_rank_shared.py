@@ -4,52 +4,24 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from sstrain.kernels._jit import inline, kernel, parallel_kernel, signed
+from sstrain.kernels._jit import inline, parallel_kernel, signed
 from sstrain.kernels.averaging import NotAveraged
 from sstrain.kernels.batches import BatchArrays
 from sstrain.kernels.linear_shared import Touched
 from sstrain.kernels.low_rank import Pooling, read_rows, scale_pooled
+from sstrain.kernels.products import multiply, multiply_panels, pack_panel
 from sstrain.kernels.tables import DenseTable
-from sstrain.kernels.tiles import TILES, tile_bounds
+from sstrain.kernels.tiles import TILES, part_bounds, tile_bounds, tiles_of
 
-__all__ = [
-    "low_rank_backward_shared",
-    "low_rank_gather",
-    "low_rank_score_shared",
-    "low_rank_tiles",
-]
+__all__ = ["low_rank_backward_shared", "low_rank_score_shared"]
 
-#: Examples in a tile of a matrix product, at least; so few that small batches still have two.
-_EXAMPLES = 64
+#: Examples in a tile of a matrix product, at least.
+EXAMPLES = 16
 _ZERO = np.float32(0)
 
 
-@kernel
-def low_rank_tiles(batch_size: int) -> int:
-    """Return into how many tiles a batch's matrix products are cut."""
-    return max(1, min(batch_size // _EXAMPLES, TILES))
-
-
 @inline
-def _bounds(tile: int, num_tiles: int, count: int) -> tuple[int, int]:
-    return tile * count // num_tiles, (tile + 1) * count // num_tiles
-
-
-@parallel_kernel
-def low_rank_gather(
-    table: DenseTable, classes: NDArray[np.int32], rows: NDArray[np.float32]
-) -> None:
-    """Copy the rows of the given classes, float32 [P, r]."""
-    live = NotAveraged()
-    for tile in prange(TILES):
-        start, stop = tile_bounds(signed(tile), len(rows))
-        for place in range(start, stop):
-            read_rows(table, live, classes[place], rows[place : place + 1])
-
-
-@inline
-def dot(a: NDArray[np.float32], b: NDArray[np.float32]) -> np.float32:
-    """Return the inner product of two vectors."""
+def _dot(a: NDArray[np.float32], b: NDArray[np.float32]) -> np.float32:
     total = _ZERO
     for d in range(len(a)):
         total += a[d] * b[d]
@@ -60,6 +32,7 @@ def dot(a: NDArray[np.float32], b: NDArray[np.float32]) -> np.float32:
 def _score_tile(
     pooled: NDArray[np.float32],
     rows: NDArray[np.float32],
+    panels: NDArray[np.float32],
     bias: NDArray[np.float32],
     touched: Touched,
     start: int,
@@ -67,37 +40,50 @@ def _score_tile(
     scores: NDArray[np.float32],
 ) -> None:
     count = scores.shape[1]
-    np.dot(pooled, rows[:count].T, scores)
+    multiply_panels(pooled, panels, scores)
     for i in range(len(scores)):
         for k in range(count):
-            scores[i, k] += bias[touched.classes[k]]
+            scores[i, k] += bias[k]
         place = touched.target_places[start + i]
         if place < count:
             target_scores[i] = scores[i, place]
         else:
-            target_scores[i] = dot(pooled[i], rows[place]) + bias[touched.classes[place]]
+            target_scores[i] = _dot(pooled[i], rows[place]) + bias[place]
 
 
 @parallel_kernel
 def low_rank_score_shared(
-    pooled: NDArray[np.float32],
-    rows: NDArray[np.float32],
+    table: DenseTable,
     bias: NDArray[np.float32],
+    pooled: NDArray[np.float32],
     touched: Touched,
+    rows: NDArray[np.float32],
+    panels: NDArray[np.float32],
     target_scores: NDArray[np.float32],
     scores: NDArray[np.float32],
 ) -> None:
     """Write the scores of targets and of the ``scores.shape[1]`` shared candidates (equation 42).
 
-    ``rows`` are those of the touched classes, float32 [P, r]: candidates, then other targets.
+    ``rows``, float32 [P, r], are written: the vectors of the touched classes, candidates before
+    other targets. ``panels`` is scratch of `panels_shape` for the candidates.
     """
-    num_tiles = low_rank_tiles(len(scores))
+    live = NotAveraged()
+    biases = np.empty(len(rows), np.float32)
+    for tile in prange(TILES):
+        start, stop = tile_bounds(signed(tile), len(rows))
+        for place in range(start, stop):
+            read_rows(table, live, touched.classes[place], rows[place : place + 1])
+            biases[place] = bias[touched.classes[place]]
+    for panel in prange(len(panels)):
+        pack_panel(rows[: scores.shape[1]], signed(panel), panels)
+    num_tiles = tiles_of(len(scores), EXAMPLES)
     for tile in prange(num_tiles):
-        start, stop = _bounds(signed(tile), num_tiles, len(scores))
+        start, stop = part_bounds(signed(tile), num_tiles, len(scores))
         _score_tile(
             pooled[start:stop],
             rows,
-            bias,
+            panels,
+            biases,
             touched,
             start,
             target_scores[start:stop],
@@ -107,25 +93,17 @@ def low_rank_score_shared(
 
 @inline
 def _backward_tile(
-    pooled: NDArray[np.float32],
     rows: NDArray[np.float32],
     target_places: NDArray[np.int32],
     d_targets: NDArray[np.float32],
     d_scores: NDArray[np.float32],
     d_pooled: NDArray[np.float32],
-    product: NDArray[np.float32],
-    column_sums: NDArray[np.float32],
 ) -> None:
-    """Compute what a tile of examples adds to the gradients of (44) and (45)."""
-    np.dot(d_scores, rows[: d_scores.shape[1]], d_pooled)
-    np.dot(d_scores.T, pooled, product)
-    column_sums[:] = _ZERO
+    multiply(d_scores, rows[: d_scores.shape[1]], d_pooled)
     for i in range(len(d_scores)):
         row = rows[target_places[i]]
         for d in range(len(row)):
             d_pooled[i, d] += d_targets[i] * row[d]
-        for k in range(len(column_sums)):
-            column_sums[k] += d_scores[i, k]
 
 
 @parallel_kernel
@@ -133,33 +111,22 @@ def low_rank_backward_shared(
     pooling: Pooling,
     batch: BatchArrays,
     example_ids: NDArray[np.int64],
-    pooled: NDArray[np.float32],
     rows: NDArray[np.float32],
     target_places: NDArray[np.int32],
     d_targets: NDArray[np.float32],
     d_scores: NDArray[np.float32],
     d_pooled: NDArray[np.float32],
-    products: NDArray[np.float32],
-    column_sums: NDArray[np.float32],
 ) -> None:
-    """Write the gradient of each example's sum of features, and each tile's of the candidates.
-
-    ``d_pooled`` is float32 [B, r] (equation 44); ``products``, float32 [tiles, K, r], and
-    ``column_sums``, float32 [tiles, K], are the parts of (45) and of the bias's gradient that come
-    from candidates.
-    """
-    num_tiles = len(products)
+    """Write the gradient of each example's sum of features, float32 [B, r] (equation 44)."""
+    num_tiles = tiles_of(len(d_scores), EXAMPLES)
     for tile in prange(num_tiles):
-        start, stop = _bounds(signed(tile), num_tiles, len(d_scores))
+        start, stop = part_bounds(signed(tile), num_tiles, len(d_scores))
         _backward_tile(
-            pooled[start:stop],
             rows,
             target_places[start:stop],
             d_targets[start:stop],
             d_scores[start:stop],
             d_pooled[start:stop],
-            products[tile],
-            column_sums[tile],
         )
         for i in range(start, stop):
             scale_pooled(pooling, batch, i, example_ids[i], d_pooled[i])

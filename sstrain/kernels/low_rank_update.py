@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from sstrain.kernels._jit import inline, kernel, parallel_kernel, signed, unsigned
 from sstrain.kernels.batches import BatchArrays
 from sstrain.kernels.candidates import Candidates
+from sstrain.kernels.lanes import LANES, load_lanes, multiply_add, store_lanes
 from sstrain.kernels.linear_cells import apply_cells
+from sstrain.kernels.products import multiply_transposed
 from sstrain.kernels.tables import DenseTable, change_cell
-from sstrain.kernels.tiles import TILES, tile_bounds
+from sstrain.kernels.tiles import TILES, part_bounds, tile_bounds, tiles_of
 from sstrain.kernels.update_rule import row_rate, sums_rows
 
 __all__ = [
@@ -22,7 +24,7 @@ __all__ = [
     "place_candidates",
 ]
 
-_ZERO = np.float32(0)
+_ZERO, _ONE = np.float32(0), np.float32(1)
 
 
 class ClassColumns(NamedTuple):
@@ -171,26 +173,89 @@ def low_rank_update_features(
 
 
 @inline
-def _class_gradient(
+def _update_class(
+    table: DenseTable,
+    rule: Any,
+    average: Any,
     place: int,
+    row: int,
     columns: ClassColumns,
     pooled: NDArray[np.float32],
-    products: NDArray[np.float32],
-    column_sums: NDArray[np.float32],
     gradient: NDArray[np.float32],
-) -> np.float32:
-    """Write the gradient of one class's vector, and return that of its bias (equation 45)."""
-    gradient[:] = _ZERO
-    of_bias = _ZERO
-    if place < products.shape[1]:
-        for tile in range(len(products)):
-            for d in range(len(gradient)):
-                gradient[d] += products[tile, place, d]
-            of_bias += column_sums[tile, place]
+    bias_gradient: NDArray[np.float32],
+) -> int:
+    """Add a class's own score gradients to those that it shares, and update its vector."""
     for entry in range(columns.indptr[place], columns.indptr[place + 1]):
         add_scaled(gradient, columns.values[entry], pooled[columns.examples[entry]])
-        of_bias += columns.values[entry]
-    return of_bias
+        bias_gradient[place] += columns.values[entry]
+    return apply_row(table, rule, average, row, gradient)
+
+
+@inline
+def _pack_scores(
+    d_scores: NDArray[np.float32],
+    start: int,
+    number: int,
+    panel: NDArray[np.float32],
+    bias_gradient: NDArray[np.float32],
+) -> None:
+    """Copy some candidates' score gradients to a panel, float32 [B, 16], and add them up."""
+    if number == LANES:
+        flat, width, packed = d_scores.reshape(-1), d_scores.shape[1], panel.reshape(-1)
+        sums = load_lanes(flat, start)
+        store_lanes(packed, 0, sums)
+        for i in range(1, len(panel)):
+            lanes = load_lanes(flat, i * width + start)
+            store_lanes(packed, i * LANES, lanes)
+            sums = multiply_add(_ONE, lanes, sums)
+        store_lanes(bias_gradient, start, sums)
+        return
+    panel[:] = _ZERO
+    bias_gradient[start : start + number] = _ZERO
+    for i in range(len(panel)):
+        for k in range(number):
+            panel[i, k] = d_scores[i, start + k]
+            bias_gradient[start + k] += panel[i, k]
+
+
+@inline
+def _update_candidates(
+    table: DenseTable,
+    rule: Any,
+    average: Any,
+    classes: NDArray[np.int32],
+    columns: ClassColumns,
+    pooled: NDArray[np.float32],
+    d_scores: NDArray[np.float32],
+    start: int,
+    stop: int,
+    bias_gradient: NDArray[np.float32],
+) -> int:
+    """Update the shared candidates at some places; return the bad rows."""
+    panel = np.empty((len(pooled), LANES), np.float32)
+    products = np.empty((table.width, LANES), np.float32)
+    gradient = np.empty(table.width, np.float32)
+    bad = 0
+    for first in range(start, stop, LANES):
+        number = min(LANES, stop - first)
+        _pack_scores(d_scores, first, number, panel, bias_gradient)
+        multiply_transposed(pooled, panel, products)
+        for k in range(number):
+            for d in range(table.width):
+                gradient[d] = products[d, k]
+            place = first + k
+            bad += _update_class(
+                table,
+                rule,
+                average,
+                place,
+                classes[place],
+                columns,
+                pooled,
+                gradient,
+                bias_gradient,
+            )
+    return bad
 
 
 @parallel_kernel
@@ -204,22 +269,46 @@ def low_rank_update_classes(
     classes: NDArray[np.int32],
     columns: ClassColumns,
     pooled: NDArray[np.float32],
-    products: NDArray[np.float32],
-    column_sums: NDArray[np.float32],
+    d_scores: NDArray[np.float32],
     bias_gradient: NDArray[np.float32],
 ) -> int:
-    """Apply the gradient to the vectors and biases of the listed classes; return the bad rows.
+    """Apply the gradient to vectors and biases of the listed classes (45); return the bad rows.
 
-    ``classes`` is int32 [P], ``bias_gradient`` (scratch) float32 [P]; ``products`` and
-    ``column_sums`` as `low_rank_backward_shared` wrote them belong to the first classes.
+    ``classes`` is int32 [P], ``bias_gradient`` (scratch) float32 [P]. The first classes are the
+    candidates that the batch shares, with score gradients ``d_scores``, float32 [B, K], of which
+    there may be none; what else a class has is in ``columns``.
     """
     bad = 0
-    for tile in prange(TILES):
+    shared = d_scores.shape[1]
+    num_tiles = tiles_of(shared, LANES) if shared else TILES
+    for tile in prange(num_tiles):
+        start, stop = part_bounds(signed(tile), num_tiles, shared)
+        bad += _update_candidates(
+            table,
+            rule,
+            average,
+            classes,
+            columns,
+            pooled,
+            d_scores,
+            start,
+            stop,
+            bias_gradient,
+        )
         gradient = np.empty(table.width, np.float32)
-        start, stop = tile_bounds(signed(tile), len(classes))
-        for place in range(start, stop):
-            bias_gradient[place] = _class_gradient(
-                place, columns, pooled, products, column_sums, gradient
+        first, last = part_bounds(signed(tile), num_tiles, len(classes) - shared)
+        for place in range(shared + first, shared + last):
+            gradient[:] = _ZERO
+            bias_gradient[place] = _ZERO
+            bad += _update_class(
+                table,
+                rule,
+                average,
+                place,
+                classes[place],
+                columns,
+                pooled,
+                gradient,
+                bias_gradient,
             )
-            bad += apply_row(table, rule, average, classes[place], gradient)
     return bad + apply_bias(bias, bias_rule, bias_average, classes, bias_gradient)

@@ -5,37 +5,40 @@ from numba import prange
 from numpy.typing import NDArray
 
 from sstrain.kernels._jit import finite, inline, parallel_kernel
-from sstrain.kernels.exponential import exp32
+from sstrain.kernels.exponential import sum_of_exponentials
 from sstrain.kernels.lanes import highest
 
 __all__ = ["evaluate_rows", "rank_targets", "top_rows"]
-
-#: Scores summed in float32 before they go into a float64 sum.
-_CHUNK = 256
 
 
 @inline
 def _log_partition(row: NDArray[np.float32]) -> tuple[np.float32, float]:
     """Return a row's largest score and ``log sum exp(score)``."""
     top = highest(row)
-    total = 0.0
-    for start in range(0, len(row), _CHUNK):
-        part = np.float32(0)
-        for j in range(start, min(start + _CHUNK, len(row))):
-            part += exp32(row[j] - top)
-        total += float(part)
-    return top, float(top) + np.log(total)
+    return top, float(top) + np.log(sum_of_exponentials(row, top))
+
+
+@inline
+def _count_at_least(numbers: NDArray[np.float32], least: np.float32) -> int:
+    count = 0
+    for j in range(len(numbers)):
+        count += 1 if numbers[j] >= least else 0
+    return count
+
+
+@inline
+def _count_above(numbers: NDArray[np.float32], limit: np.float32) -> int:
+    count = 0
+    for j in range(len(numbers)):
+        count += 1 if numbers[j] > limit else 0
+    return count
 
 
 @inline
 def _rank(row: NDArray[np.float32], target: int) -> int:
     """Return a class's rank, from 1; of equal scores the smaller class id comes first."""
-    rank = 1
-    for j in range(target):
-        rank += 1 if row[j] >= row[target] else 0
-    for j in range(target + 1, len(row)):
-        rank += 1 if row[j] > row[target] else 0
-    return rank
+    score = row[target]
+    return 1 + _count_at_least(row[:target], score) + _count_above(row[target + 1 :], score)
 
 
 @parallel_kernel

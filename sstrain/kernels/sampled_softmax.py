@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sstrain.kernels._jit import finite
-from sstrain.kernels.exponential import exp32
+from sstrain.kernels.exponential import exp32, to_exponentials
+from sstrain.kernels.lanes import highest
 from sstrain.kernels.sampled_loss import example_loss
 
 __all__ = ["SampledSoftmaxLoss"]
@@ -35,22 +36,21 @@ def _example_loss(
     """
     if not finite(float(target_log_count)):
         return np.inf, 0.0  # of a q of 0: it would give the target all the mass, and teach nothing
-    highest = np.float32(0)
     for k in range(len(scores)):
         d_scores[k] = (scores[k] - target_score) + (target_log_count - log_counts[k])
     if hit >= 0 and not loss.keep_hits:
         d_scores[hit] = np.float32(-np.inf)
-    for k in range(len(scores)):
-        highest = max(highest, d_scores[k])
+    top = max(np.float32(0), highest(d_scores))
+    to_exponentials(d_scores, top)
     total = 0.0
     for k in range(len(scores)):
-        d_scores[k] = multiplicity[k] * exp32(d_scores[k] - highest)
+        d_scores[k] *= multiplicity[k]
         total += d_scores[k]
-    partition = total + float(exp32(-highest))
+    partition = total + float(exp32(-top))
     scale = np.float32(1.0 / partition)
     for k in range(len(scores)):
         d_scores[k] *= scale
-    return float(highest) + np.log(partition), -total / partition
+    return float(top) + np.log(partition), -total / partition
 
 
 example_loss.register(SampledSoftmaxLoss, _example_loss)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sstrain.kernels._jit import inline, parallel_kernel, signed
 from sstrain.kernels.averaging import NotAveraged, averaged
 from sstrain.kernels.batches import BatchArrays
-from sstrain.kernels.linear_exact import BLOCK, Partials, to_exponentials
+from sstrain.kernels.linear_exact import BLOCK, Partials, relative_exponentials
 from sstrain.kernels.sparse import SparseTable
 from sstrain.kernels.storage import stored
 from sstrain.kernels.tables import change_cell
@@ -86,7 +86,7 @@ def sparse_forward(
             target_scores[i] = exponentials[i, targets[i]]
             for block in range(len(block_highest)):
                 scores = exponentials[i, block * BLOCK : min((block + 1) * BLOCK, len(bias))]
-                block_highest[block, i], block_total[block, i] = to_exponentials(scores)
+                block_highest[block, i], block_total[block, i] = relative_exponentials(scores)
 
 
 @inline

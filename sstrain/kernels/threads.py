@@ -1,13 +1,11 @@
 """How many threads the parallel kernels use; results never depend on it."""
 
-from functools import cache
-
 import numba
 from numba import config as numba_config
 
 from sstrain.kernels._jit import inline, signed
 
-__all__ = ["blas_on_one_thread", "num_threads", "thread_number", "use_threads"]
+__all__ = ["num_threads", "thread_number", "use_threads"]
 
 
 def use_threads(wanted: int | None) -> int:
@@ -16,20 +14,6 @@ def use_threads(wanted: int | None) -> int:
     count = most if wanted is None else min(wanted, most)
     numba.set_num_threads(count)
     return count
-
-
-@cache
-def blas_on_one_thread() -> None:
-    """Keep matrix products on the thread that asks for them, in this process from now on.
-
-    Kernels call them from tiles that are on threads already; and how BLAS shares a product among
-    threads can change its last bits.
-    """
-    # numba takes its BLAS from scipy, and a limit reaches libraries that are loaded.
-    import scipy.linalg.cython_blas  # noqa: F401
-    from threadpoolctl import threadpool_limits
-
-    threadpool_limits(1, "blas")
 
 
 def num_threads() -> int:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from sstrain.kernels._jit import finite, inline, parallel_kernel, precise, signed
 from sstrain.kernels.candidates import Candidates
-from sstrain.kernels.exponential import exp32
+from sstrain.kernels.exponential import exp32, sum_of_exponentials, to_exponentials
+from sstrain.kernels.lanes import highest
 from sstrain.kernels.umax_implicit import implicit_slopes
 
 __all__ = ["umax_gradient"]
@@ -19,13 +20,8 @@ _ZERO, _NOTHING = np.float32(0), np.float32(-np.inf)
 @inline
 def _log_one_plus_sum(terms: NDArray[np.float32]) -> float:
     """Return ``log(1 + sum_k exp(terms_k))``."""
-    highest = _ZERO
-    for k in range(len(terms)):
-        highest = max(highest, terms[k])
-    total = float(exp32(-highest))
-    for k in range(len(terms)):
-        total += float(exp32(terms[k] - highest))
-    return float(highest) + math.log(total)
+    top = max(_ZERO, highest(terms))
+    return float(top) + math.log(float(exp32(-top)) + sum_of_exponentials(terms, top))
 
 
 @inline
@@ -56,16 +52,6 @@ def _log_average(u: float, new: float, rate: float) -> float:
     highest = max(u, new)
     total = (1 - rate) * math.exp(u - highest) + rate * math.exp(new - highest)
     return highest + math.log(total)
-
-
-@inline
-def _explicit_slopes(u: float, d_scores: NDArray[np.float32]) -> float:
-    """Write the candidates' gradients in the place of their terms; return their sum."""
-    total = 0.0
-    for k in range(len(d_scores)):
-        d_scores[k] = exp32(d_scores[k] - np.float32(u))
-        total += d_scores[k]
-    return total
 
 
 @parallel_kernel
@@ -142,7 +128,7 @@ def umax_gradient(
         if len(step_sizes) and step_sizes[i] > 0:
             total = implicit_slopes(present, step_sizes[i], gradient)
         else:
-            total = _explicit_slopes(present, gradient)
+            total = to_exponentials(gradient, np.float32(present))
         factor = weights[i] / np.float32(size)
         for k in range(count):
             gradient[k] *= factor

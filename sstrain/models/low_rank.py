@@ -94,14 +94,13 @@ class LowRank(Model):
     def step_bytes(self, num_features: int, num_classes: int, shape: StepShape) -> int:
         """Return the bytes of a step's scratch arrays."""
         batch, width = shape.batch_size, shape.num_samples
-        pooled = 2 * batch * self.rank
+        pooled = 3 * batch * self.rank
         if width is None:
             tiles = kernels.TILES * self.rank * (kernels.BLOCK + 2 * batch)
             return 4 * (batch * num_classes + pooled + tiles + num_classes)
         if not shape.shared:
             return 4 * (2 * batch * width + pooled + 7 * batch * (width + 1) + num_classes)
-        products = kernels.low_rank_tiles(batch) * width * (self.rank + 1)
-        return 4 * (2 * batch * width + pooled + (width + batch) * self.rank + products)
+        return 4 * (2 * batch * width + pooled + (2 * width + batch) * self.rank)
 
 
 class LowRankModel(SampledFactors):
@@ -120,6 +119,7 @@ class LowRankModel(SampledFactors):
             result.exponentials,
             result.target_scores,
             result.partials,
+            buffers.float32("panels", *kernels.panels_shape(batch.size, self.section.rank)),
             buffers.float32("block", kernels.TILES, kernels.BLOCK, self.section.rank),
         )
         return result

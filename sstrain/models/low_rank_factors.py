@@ -49,7 +49,6 @@ class Factors(Parametric):
     def __init__(
         self, section: "LowRank", num_features: int, num_classes: int, optimizer: Optimizer
     ) -> None:
-        kernels.blas_on_one_thread()
         rank, dtype = section.rank, section.dtype
         super().__init__(
             Parameters(

@@ -21,9 +21,8 @@ class _Gradient(NamedTuple):
 
     classes: NDArray[np.int32]  # [P], those that the step changes
     columns: "ClassColumns"
+    d_scores: NDArray[np.float32]  # [B, K], of the first K classes, or [B, 0]
     d_pooled: NDArray[np.float32]  # [B, r], of each example's sum of features
-    products: NDArray[np.float32]  # [tiles, K, r]
-    column_sums: NDArray[np.float32]  # [tiles, K]
 
 
 class SampledFactors(Factors):
@@ -50,9 +49,12 @@ class SampledFactors(Factors):
         )
         if shared:
             touched = self.touched(batch, candidates, hits)
-            rows = self.buffers.float32("rows", len(touched.classes), self.section.rank)
-            kernels.low_rank_gather(sides.classes, touched.classes, rows)
-            kernels.low_rank_score_shared(pooled, rows, self.bias, touched, *scores)
+            rank = self.section.rank
+            rows = self.buffers.float32("rows", len(touched.classes), rank)
+            panels = self.buffers.float32("panels", *kernels.panels_shape(width, rank))
+            kernels.low_rank_score_shared(
+                sides.classes, self.bias, pooled, touched, rows, panels, *scores
+            )
         else:
             kernels.low_rank_score_each(
                 sides.classes, self.bias, pooled, batch.targets, candidates, *scores
@@ -86,7 +88,6 @@ class SampledFactors(Factors):
     ) -> _Gradient:
         buffers, rank = self.buffers, self.section.rank
         touched = self.touched(batch, candidates, hits)
-        shape = (kernels.low_rank_tiles(batch.size), d_scores.candidates.shape[1])
         gradient = _Gradient(
             touched.classes,
             self._columns(
@@ -95,19 +96,17 @@ class SampledFactors(Factors):
                 d_scores.targets,
                 len(touched.classes),
             ),
+            d_scores.candidates,
             buffers.float32("d_pooled", batch.size, rank),
-            buffers.float32("products", *shape, rank),
-            buffers.float32("column_sums", *shape),
         )
         kernels.low_rank_backward_shared(
             sides.pooling,
             batch.arrays,
             batch.example_ids,
-            buffers.float32("step_pooled", batch.size, rank),
             buffers.float32("rows", len(touched.classes), rank),
             touched.target_places,
             *d_scores,
-            *gradient[2:],
+            gradient.d_pooled,
         )
         return gradient
 
@@ -141,8 +140,8 @@ class SampledFactors(Factors):
             *d_scores,
             d_pooled,
         )
-        none = np.empty((0, 0, rank), np.float32)
-        return _Gradient(classes[:number], columns, d_pooled, none, none[:, :, 0])
+        none = np.empty((batch.size, 0), np.float32)
+        return _Gradient(classes[:number], columns, none, d_pooled)
 
     def _columns(
         self,
@@ -173,7 +172,6 @@ class SampledFactors(Factors):
             gradient.classes,
             gradient.columns,
             self.buffers.float32("step_pooled", batch.size, self.section.rank),
-            gradient.products,
-            gradient.column_sums,
+            gradient.d_scores,
             self.buffers.float32("bias_gradient", len(gradient.classes)),
         )

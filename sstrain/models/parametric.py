@@ -41,6 +41,7 @@ class Parametric:
         self.buffers = Buffers()
         self.num_classes = len(self.bias)
         self.place_of_class = np.full(self.num_classes, -1, np.int32)
+        self._found: tuple[Batch, Candidates, Touched] | None = None
 
     @property
     def bias(self) -> NDArray[np.float32]:
@@ -54,7 +55,12 @@ class Parametric:
     def touched(
         self, batch: "Batch", candidates: "Candidates", hits: NDArray[np.int32]
     ) -> "Touched":
-        """Return the classes that a step with shared candidates changes."""
+        """Return the classes that a step with shared candidates changes.
+
+        An update asks for what was found when the same candidates were scored.
+        """
+        if self._found is not None and self._found[0] is batch and self._found[1] is candidates:
+            return self._found[2]
         touched = kernels.Touched(
             self.buffers.int32("touched", int(candidates.counts[0]) + batch.size),
             self.buffers.int32("target_places", batch.size),
@@ -62,7 +68,9 @@ class Parametric:
         number = kernels.touched_classes(
             candidates, batch.targets, hits, self.place_of_class, touched
         )
-        return touched._replace(classes=touched.classes[:number])
+        found = touched._replace(classes=touched.classes[:number])
+        self._found = batch, candidates, found
+        return found
 
     @property
     def num_blocks(self) -> int:

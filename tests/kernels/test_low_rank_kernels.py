@@ -126,7 +126,3 @@ def test_classes_of_candidates_and_targets_are_listed_once() -> None:
         expected[i, targets[i]] += d_targets[i]
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     assert len(set(listed[:number].tolist())) == number == np.count_nonzero(expected.any(axis=0))
-
-
-def test_a_batch_has_tiles_enough_for_threads_and_few_enough_for_products() -> None:
-    assert [kernels.low_rank_tiles(size) for size in (1, 64, 128, 512, 4096)] == [1, 1, 2, 8, 16]

@@ -184,15 +184,6 @@ def test_a_step_is_the_same_bits_for_any_number_of_threads(shared: bool | None) 
     assert np.array_equal(ends[0], ends[1])
 
 
-def test_blas_stays_on_the_thread_that_asks() -> None:
-    from threadpoolctl import threadpool_info
-
-    make(PLAIN)
-    found = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
-    assert found
-    assert set(found) == {1}
-
-
 def test_vectors_start_small_and_random_and_the_bias_at_the_prior() -> None:
     config = make_config(model={"type": "low_rank", "rank": R})
     vocabulary = make_vocabulary(V, D)
