@@ -13,7 +13,7 @@ from sstrain.kernels._jit import inline, kernel, unsigned
 from sstrain.kernels.averaging import averaged
 from sstrain.kernels.counter import mix
 from sstrain.kernels.storage import stored
-from sstrain.kernels.tables import find_cell, table_weight
+from sstrain.kernels.tables import find_cell, likely_cell, table_weight
 
 __all__ = [
     "ClassRuns",
@@ -94,6 +94,7 @@ def _weight_hashed(table: HashedTable, row: int, column: int) -> np.float32:
 
 
 find_cell.register(HashedTable, _find_hashed)
+likely_cell.register(HashedTable, _find_hashed)
 table_weight.register(HashedTable, _weight_hashed)
 
 

@@ -13,14 +13,17 @@ from numpy.typing import NDArray
 
 from sstrain.kernels._jit import inline, parallel_kernel, signed, unsigned
 from sstrain.kernels.hashed import HashedTable, first_cell, lane_of, line_hash, sign_in_line
+from sstrain.kernels.lanes import fetch
 from sstrain.kernels.tables import change_cell
 from sstrain.kernels.tiles import TILES, tile_bounds
-from sstrain.kernels.update_rule import row_rate, sums_rows
+from sstrain.kernels.update_rule import fetch_state, row_rate, sums_rows
 
 __all__ = ["REGIONS", "ListedCells", "SortedCells", "hashed_apply", "list_row", "region_shift"]
 
 #: Regions of equal size that threads take; a cell's result does not depend on its region.
 REGIONS = 16
+#: Memory is asked for the cell that comes so many later.
+_AHEAD = 128
 _ZERO = np.float32(0)
 
 
@@ -138,6 +141,9 @@ def _apply_region(
     """Change the cells of one region; return whether one is no longer finite."""
     probe = _ZERO
     for entry in range(start, stop):
+        ahead = unsigned(entries.cells[unsigned(min(entry + _AHEAD, stop - 1))])
+        fetch(table.values, ahead)
+        fetch_state(rule, ahead)
         probe += change_cell(
             table.values,
             table.key,

@@ -13,7 +13,7 @@ from sstrain.kernels._jit import inline, kernel, parallel_kernel, signed
 from sstrain.kernels.batches import BatchArrays
 from sstrain.kernels.candidates import Candidates
 from sstrain.kernels.linear_cells import apply_cells
-from sstrain.kernels.tables import DenseTable, table_weight
+from sstrain.kernels.tables import DenseTable, fetch_cells, fetch_weights, table_weight
 from sstrain.kernels.tiles import TILES, tile_bounds
 
 __all__ = ["Touched", "linear_score_shared", "linear_update_shared", "touched_classes"]
@@ -78,6 +78,8 @@ def linear_score_shared(
     for tile in prange(TILES):
         start, stop = tile_bounds(signed(tile), num_features)
         for slot in range(start, stop):
+            following = batch.features[min(slot + 1, stop - 1)]
+            fetch_weights(table, following, classes[:count])
             row = batch.features[slot]
             for k in range(count):
                 block[slot, k] = table_weight(table, row, classes[k])
@@ -190,6 +192,8 @@ def linear_update_shared(
         listed_for = np.full(num_touched, -1, np.int32)
         start, stop = tile_bounds(signed(tile), num_features)
         for slot in range(start, stop):
+            following = batch.features[min(slot + 1, stop - 1)]
+            fetch_cells(table, rule, following, touched.classes[:count])
             num_places = shared_row_gradient(
                 batch, slot, touched, count, d_targets, d_scores, gradient, places, listed_for
             )

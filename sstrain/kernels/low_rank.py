@@ -14,7 +14,7 @@ from sstrain.kernels.averaging import Averaged, HalfAveraged, NotAveraged, avera
 from sstrain.kernels.batches import BatchArrays
 from sstrain.kernels.counter import split, uniform
 from sstrain.kernels.storage import keep, stored, stored_rows
-from sstrain.kernels.tables import DenseTable
+from sstrain.kernels.tables import DenseTable, fetch_row
 from sstrain.kernels.tiles import TILES, tile_bounds
 
 __all__ = ["Pooling", "low_rank_fill", "low_rank_pool"]
@@ -112,6 +112,9 @@ def low_rank_pool(
     for tile in prange(TILES):
         start, stop = tile_bounds(signed(tile), len(pooled))
         for i in range(start, stop):
+            following = min(i + 1, stop - 1)
+            for entry in range(batch.indptr[following], batch.indptr[following + 1]):
+                fetch_row(table, batch.features[batch.slots[entry]])
             _pool(table, average, batch, i, pooled[i])
             scale_pooled(pooling, batch, i, example_ids[i], pooled[i])
 

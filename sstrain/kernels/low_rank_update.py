@@ -12,7 +12,7 @@ from sstrain.kernels.candidates import Candidates
 from sstrain.kernels.lanes import LANES, load_lanes, multiply_add, store_lanes
 from sstrain.kernels.linear_cells import apply_cells
 from sstrain.kernels.products import multiply_transposed
-from sstrain.kernels.tables import DenseTable, change_cell
+from sstrain.kernels.tables import DenseTable, change_cell, fetch_row, fetch_row_state
 from sstrain.kernels.tiles import TILES, part_bounds, tile_bounds, tiles_of
 from sstrain.kernels.update_rule import row_rate, sums_rows
 
@@ -164,6 +164,9 @@ def low_rank_update_features(
         gradient = np.empty(table.width, np.float32)
         start, stop = tile_bounds(signed(tile), num_features)
         for slot in range(start, stop):
+            following = batch.features[min(slot + 1, stop - 1)]
+            fetch_row(table, following)
+            fetch_row_state(table, rule, following)
             gradient[:] = _ZERO
             for entry in range(batch.column_indptr[slot], batch.column_indptr[slot + 1]):
                 example = batch.column_rows[entry]
@@ -238,6 +241,8 @@ def _update_candidates(
     bad = 0
     for first in range(start, stop, LANES):
         number = min(LANES, stop - first)
+        for place in range(first, first + number):
+            fetch_row_state(table, rule, classes[place])
         _pack_scores(d_scores, first, number, panel, bias_gradient)
         multiply_transposed(pooled, panel, products)
         for k in range(number):
@@ -298,6 +303,7 @@ def low_rank_update_classes(
         gradient = np.empty(table.width, np.float32)
         first, last = part_bounds(signed(tile), num_tiles, len(classes) - shared)
         for place in range(shared + first, shared + last):
+            fetch_row_state(table, rule, classes[min(place + 1, len(classes) - 1)])
             gradient[:] = _ZERO
             bias_gradient[place] = _ZERO
             bad += _update_class(

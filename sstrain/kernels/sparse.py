@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sstrain.kernels._jit import dispatched, inline, kernel, parallel_kernel, signed
 from sstrain.kernels.storage import stored
-from sstrain.kernels.tables import DenseTable, find_cell, table_weight
+from sstrain.kernels.tables import DenseTable, find_cell, likely_cell, table_weight
 from sstrain.kernels.tiles import TILES, tile_bounds
 
 __all__ = ["SparseTable", "count_magnitudes", "keep_largest"]
@@ -44,7 +44,12 @@ def _weight_sparse(table: SparseTable, row: int, column: int) -> np.float32:
     return stored(table.values, cell) if cell >= 0 else _ZERO
 
 
+def _first_cell(table: SparseTable, row: int, column: int) -> int:
+    return int(table.indptr[row])
+
+
 find_cell.register(SparseTable, _find_sparse)
+likely_cell.register(SparseTable, _first_cell)
 table_weight.register(SparseTable, _weight_sparse)
 
 

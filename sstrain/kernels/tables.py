@@ -8,10 +8,23 @@ from numpy.typing import NDArray
 
 from sstrain.kernels._jit import dispatched, inline, kernel, parallel_kernel, signed, unsigned
 from sstrain.kernels.averaging import record
+from sstrain.kernels.lanes import LANES, fetch
 from sstrain.kernels.storage import keep, stored
-from sstrain.kernels.update_rule import cell_step
+from sstrain.kernels.update_rule import cell_step, fetch_state
 
-__all__ = ["DenseTable", "change_cell", "find_cell", "sweep", "table_weight", "weights_at"]
+__all__ = [
+    "DenseTable",
+    "change_cell",
+    "fetch_cells",
+    "fetch_row",
+    "fetch_row_state",
+    "fetch_weights",
+    "find_cell",
+    "likely_cell",
+    "sweep",
+    "table_weight",
+    "weights_at",
+]
 
 #: Cells that a thread takes at a time in a sweep.
 _CHUNK = 1 << 16
@@ -22,6 +35,12 @@ _ZERO = np.float32(0)
 def find_cell(table: Any, row: int, column: int) -> int:
     """Return which cell of the table's values holds a weight, or -1 for a weight that is 0."""
     return int(find_cell.table[type(table)](table, row, column))
+
+
+@dispatched
+def likely_cell(table: Any, row: int, column: int) -> int:
+    """Return which cell to ask memory for: `find_cell` where that looks nothing up, else any."""
+    return int(likely_cell.table[type(table)](table, row, column))
 
 
 @dispatched
@@ -47,7 +66,38 @@ def _weight_dense(table: DenseTable, row: int, column: int) -> np.float32:
 
 
 find_cell.register(DenseTable, _find_dense)
+likely_cell.register(DenseTable, _find_dense)
 table_weight.register(DenseTable, _weight_dense)
+
+
+@inline
+def fetch_weights(table: Any, row: int, columns: NDArray[np.int32]) -> None:
+    """Ask for the memory of some of a row's weights."""
+    for k in range(len(columns)):
+        fetch(table.values, likely_cell(table, row, columns[k]))
+
+
+@inline
+def fetch_cells(table: Any, rule: Any, row: int, columns: NDArray[np.int32]) -> None:
+    """Ask for the memory that changing some of a row's weights will need."""
+    for k in range(len(columns)):
+        cell = likely_cell(table, row, columns[k])
+        fetch(table.values, cell)
+        fetch_state(rule, cell)
+
+
+@inline
+def fetch_row(table: DenseTable, row: int) -> None:
+    """Ask for the memory of a whole row of weights; of a row of a few lines."""
+    for column in range(0, table.width, LANES):
+        fetch(table.values, unsigned(row * table.width + column))
+
+
+@inline
+def fetch_row_state(table: DenseTable, rule: Any, row: int) -> None:
+    """Ask for the memory that changing a whole row of weights will need besides the weights."""
+    for column in range(0, table.width, LANES):
+        fetch_state(rule, unsigned(row * table.width + column))
 
 
 @inline

@@ -112,12 +112,18 @@ def plain_label(before: bytes) -> tuple[int | bytes, np.float32]:
     if match := _NUMBER.match(tokens[0]):
         check(tokens[0][match.end() : match.end() + 1] != b",")
         if match.end() == len(tokens[0]):
-            number = Decimal(match[0].decode())
+            number = decimal_of(match[0])
             check(abs(number) <= 2**53 and number == int(number))
             label = int(number)
     weight = number_of(tokens[1], 3e38) if len(tokens) > 1 else np.float32(1)
     check(bool(weight >= 0))
     return label, weight
+
+
+def decimal_of(token: bytes) -> Decimal:
+    """Return a number whose exponent may be beyond what Decimal takes: it is 0, or no label."""
+    mantissa, _, exponent = token.decode().lower().partition("e")
+    return Decimal(mantissa).scaleb(max(-999, min(999, int(exponent or 0))))
 
 
 def number_of(token: bytes, largest: float = 1e30) -> np.float32:
@@ -133,6 +139,9 @@ def check(right: bool) -> None:
 
 @settings(max_examples=1500, deadline=None)
 @given(texts, st.booleans())
+@example(b"1e2000000000000000000001 | ", True)
+@example(b"0e2000000000000000000001 | ", True)
+@example(b"1e-2000000000000000000001 | ", True)
 @example(b"1 2.5 'tag|ns:2 a:3 b a |x y:0 z|q\r\n\n3.0 | p\tq ", True)
 @example(b"'t 2 | a", True)
 @example(b"1 't 2 | a", True)
