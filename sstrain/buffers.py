@@ -1,11 +1,24 @@
 """Arrays that a loop uses again at every step."""
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-__all__ = ["Buffers"]
+__all__ = ["Buffers", "aligned_zeros"]
+
+#: Bytes.
+_CACHE_LINE = 64
+
+
+def aligned_zeros(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    """Return zeros that begin at a cache line."""
+    kind = np.dtype(dtype)
+    size = math.prod(shape) * kind.itemsize
+    content = np.zeros(size + _CACHE_LINE, np.uint8)
+    start = -content.ctypes.data % _CACHE_LINE
+    return content[start : start + size].view(kind).reshape(shape)
 
 
 class Buffers:
@@ -23,7 +36,7 @@ class Buffers:
         size = math.prod(shape)
         flat = self._flat.get(name)
         if flat is None or flat.size < size or flat.dtype != dtype:
-            flat = np.zeros(size if flat is None else max(size, 5 * size // 4), dtype)
+            flat = aligned_zeros((size if flat is None else max(size, 5 * size // 4),), dtype)
             self._flat[name] = flat
         view = self._last[name] = flat[:size].reshape(shape)
         return view

@@ -20,6 +20,7 @@ __all__ = [
     "LANES",
     "TILE",
     "Lanes",
+    "Tile",
     "add_to_tile",
     "fetch",
     "highest",

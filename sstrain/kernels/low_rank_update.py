@@ -13,7 +13,7 @@ from sstrain.kernels.lanes import LANES, load_lanes, multiply_add, store_lanes
 from sstrain.kernels.linear_cells import apply_cells
 from sstrain.kernels.products import multiply_transposed
 from sstrain.kernels.tables import DenseTable, change_cell, fetch_row, fetch_row_state
-from sstrain.kernels.tiles import TILES, part_bounds, tile_bounds, tiles_of
+from sstrain.kernels.tiles import TILES, part_bounds, tile_bounds
 from sstrain.kernels.update_rule import row_rate, sums_rows
 
 __all__ = [
@@ -24,6 +24,8 @@ __all__ = [
     "place_candidates",
 ]
 
+#: Candidates whose gradients are computed together: two vectors of lanes.
+_PANEL = 2 * LANES
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
 
@@ -202,23 +204,31 @@ def _pack_scores(
     panel: NDArray[np.float32],
     bias_gradient: NDArray[np.float32],
 ) -> None:
-    """Copy some candidates' score gradients to a panel, float32 [B, 16], and add them up."""
-    if number == LANES:
-        flat, width, packed = d_scores.reshape(-1), d_scores.shape[1], panel.reshape(-1)
-        sums = load_lanes(flat, start)
+    """Copy some candidates' score gradients to a panel, float32 [B, 32], and add them up."""
+    flat, width, packed = d_scores.reshape(-1), d_scores.shape[1], panel.reshape(-1)
+    if number == _PANEL:
+        sums, others = load_lanes(flat, start), load_lanes(flat, start + LANES)
         store_lanes(packed, 0, sums)
+        store_lanes(packed, LANES, others)
         for i in range(1, len(panel)):
             lanes = load_lanes(flat, i * width + start)
-            store_lanes(packed, i * LANES, lanes)
+            store_lanes(packed, i * _PANEL, lanes)
             sums = multiply_add(_ONE, lanes, sums)
+            lanes = load_lanes(flat, i * width + start + LANES)
+            store_lanes(packed, i * _PANEL + LANES, lanes)
+            others = multiply_add(_ONE, lanes, others)
         store_lanes(bias_gradient, start, sums)
+        store_lanes(bias_gradient, start + LANES, others)
         return
-    panel[:] = _ZERO
-    bias_gradient[start : start + number] = _ZERO
+    sums_of_few = np.zeros(number, np.float32)
     for i in range(len(panel)):
+        row = d_scores[i, start : start + number]
         for k in range(number):
-            panel[i, k] = d_scores[i, start + k]
-            bias_gradient[start + k] += panel[i, k]
+            panel[i, k] = row[k]
+            sums_of_few[k] += row[k]
+        for k in range(number, _PANEL):
+            panel[i, k] = _ZERO
+    bias_gradient[start : start + number] = sums_of_few
 
 
 @inline
@@ -235,12 +245,12 @@ def _update_candidates(
     bias_gradient: NDArray[np.float32],
 ) -> int:
     """Update the shared candidates at some places; return the bad rows."""
-    panel = np.empty((len(pooled), LANES), np.float32)
-    products = np.empty((table.width, LANES), np.float32)
+    panel = np.empty((len(pooled), _PANEL), np.float32)
+    products = np.empty((table.width, _PANEL), np.float32)
     gradient = np.empty(table.width, np.float32)
     bad = 0
-    for first in range(start, stop, LANES):
-        number = min(LANES, stop - first)
+    for first in range(start, stop, _PANEL):
+        number = min(_PANEL, stop - first)
         for place in range(first, first + number):
             fetch_row_state(table, rule, classes[place])
         _pack_scores(d_scores, first, number, panel, bias_gradient)
@@ -285,9 +295,10 @@ def low_rank_update_classes(
     """
     bad = 0
     shared = d_scores.shape[1]
-    num_tiles = tiles_of(shared, LANES) if shared else TILES
+    num_panels = (shared + _PANEL - 1) // _PANEL
+    num_tiles = min(TILES, num_panels) if shared else TILES
     for tile in prange(num_tiles):
-        start, stop = part_bounds(signed(tile), num_tiles, shared)
+        start, stop = part_bounds(signed(tile), num_tiles, num_panels)
         bad += _update_candidates(
             table,
             rule,
@@ -296,8 +307,8 @@ def low_rank_update_classes(
             columns,
             pooled,
             d_scores,
-            start,
-            stop,
+            start * _PANEL,
+            min(stop * _PANEL, shared),
             bias_gradient,
         )
         gradient = np.empty(table.width, np.float32)

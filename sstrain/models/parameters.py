@@ -1,12 +1,12 @@
 """The arrays that training changes, each with its optimiser state and its average."""
 
-import math
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sstrain import kernels
+from sstrain.buffers import aligned_zeros
 from sstrain.models.averaging import Average, AveragedTensor, Tensor, kernel_average
 from sstrain.optim.base import Optimizer, Shape
 
@@ -14,8 +14,6 @@ __all__ = ["DType", "Parameter", "Parameters", "item_bytes"]
 
 #: How weights are stored; they are computed with in float32.
 DType = Literal["float32", "bfloat16"]
-#: Bytes.
-_CACHE_LINE = 64
 
 
 def item_bytes(dtype: DType) -> int:
@@ -78,13 +76,13 @@ class Parameter:
         # Each is let go before its successor is made, or both would be there at once.
         shape, dtype = self.values.shape, self.values.dtype
         self.values = np.empty(0, dtype)
-        self.values = _aligned_zeros(shape, dtype)
+        self.values = aligned_zeros(shape, dtype)
         for name in [name for name, array in self.state.items() if array.shape == shape]:
             del self.state[name]
-            self.state[name] = _aligned_zeros(shape, np.dtype(np.float32))
+            self.state[name] = aligned_zeros(shape, np.dtype(np.float32))
         if self.average is not None:
             self.average.u = np.empty(0, np.float32)
-            self.average.u = _aligned_zeros(shape, np.dtype(np.float32))
+            self.average.u = aligned_zeros(shape, np.dtype(np.float32))
 
     def rule(self, rate: float) -> Any:
         """Return the update rule's state as kernels take it."""
@@ -94,14 +92,6 @@ class Parameter:
         """Return the average as kernels take it; ``averaged=False``: none."""
         half = self.values.dtype != np.float32
         return kernel_average(self.average if averaged else None, half)
-
-
-def _aligned_zeros(shape: Shape, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return zeros that begin at a cache line."""
-    size = math.prod(shape) * dtype.itemsize
-    content = np.zeros(size + _CACHE_LINE, np.uint8)
-    start = -content.ctypes.data % _CACHE_LINE
-    return content[start : start + size].view(dtype).reshape(shape)
 
 
 class Parameters(dict[str, Parameter]):
