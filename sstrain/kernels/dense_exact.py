@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sstrain.kernels._jit import inline, parallel_kernel, signed
 from sstrain.kernels.averaging import NotAveraged
 from sstrain.kernels.batches import BatchArrays
-from sstrain.kernels.dense_scores import AHEAD, LINES, gather_bias, gather_rows, score_example
+from sstrain.kernels.dense_scores import AHEAD, gather_bias, gather_rows, score_example
 from sstrain.kernels.lanes import LANES, TILE, add_to_tile, fetch, load_tile, store_tile
 from sstrain.kernels.linear_exact import (
     BLOCK,
@@ -117,9 +117,9 @@ def _row_gradient(
 
 @inline
 def _fetch_row(table: DenseTable, rule: Any, row: int, start: int) -> None:
-    """Ask for the first lines of a block of a row, from which on the machine goes ahead itself."""
-    for line in range(LINES):
-        cell = row * table.width + start + line * LANES
+    """Ask for the memory of a block of a row's weights and of their state."""
+    for k in range(0, BLOCK, LANES):
+        cell = row * table.width + start + k
         fetch(table.values, cell)
         fetch_state(rule, cell)
 

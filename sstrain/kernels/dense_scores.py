@@ -19,10 +19,10 @@ from sstrain.kernels.storage import stored
 from sstrain.kernels.tables import DenseTable
 from sstrain.kernels.threads import thread_number
 
-__all__ = ["AHEAD", "LINES", "dense_score_all", "gather_bias", "gather_rows", "score_example"]
+__all__ = ["AHEAD", "dense_score_all", "gather_bias", "gather_rows", "score_example"]
 
-#: How many rows ahead memory is asked for, and how many lines of each: the machine goes on alone.
-AHEAD, LINES = 4, 4
+#: How many rows ahead memory is asked for.
+AHEAD = 4
 _ZERO, _LOWEST = np.float32(0), np.float32(-np.inf)
 
 
@@ -39,8 +39,8 @@ def gather_rows(
     """Write the rows of a block of weights, float32 [F * BLOCK], each followed by zeros."""
     for slot in range(num_features):
         following = batch.features[min(slot + AHEAD, num_features - 1)]
-        for line in range(LINES):
-            fetch(table.values, following * table.width + start + line * LANES)
+        for k in range(0, width, LANES):
+            fetch(table.values, following * table.width + start + k)
         first = batch.features[slot] * table.width + start
         row = rows[slot * BLOCK : slot * BLOCK + BLOCK]
         for k in range(width):
