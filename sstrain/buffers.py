@@ -26,19 +26,20 @@ class Buffers:
 
     def __init__(self) -> None:
         self._flat: dict[str, NDArray[np.generic]] = {}
-        self._last: dict[str, NDArray[np.generic]] = {}
+        self._last: dict[str, tuple[tuple[int, ...], DTypeLike, NDArray[np.generic]]] = {}
 
     def get(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[np.generic]:
         """Return a C-contiguous array of the shape; what it holds is not defined."""
         last = self._last.get(name)
-        if last is not None and last.shape == shape and last.dtype == dtype:
-            return last  # most shapes are those of the step before
+        if last is not None and last[0] == shape and last[1] is dtype:
+            return last[2]  # most shapes are those of the step before
         size = math.prod(shape)
         flat = self._flat.get(name)
         if flat is None or flat.size < size or flat.dtype != dtype:
             flat = aligned_zeros((size if flat is None else max(size, 5 * size // 4),), dtype)
             self._flat[name] = flat
-        view = self._last[name] = flat[:size].reshape(shape)
+        view = flat[:size].reshape(shape)
+        self._last[name] = shape, dtype, view
         return view
 
     def float32(self, name: str, *shape: int) -> NDArray[np.float32]:

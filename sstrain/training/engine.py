@@ -160,7 +160,7 @@ class Engine:
         """
         if (stage := self._stage_of(self.done + 1)) is not self.stage:
             self._enter(stage)
-        rate = self.last_rate = self.rate
+        rate = self.last_rate = stage.rate(self.done)
         batch, epoch, position = self._next_batch()
         if self._average_from is not None and self.done >= self._average_from:
             self.model.count_averaged_step()

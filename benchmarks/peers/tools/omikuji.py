@@ -5,13 +5,18 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from peers.evaluation import Figures, best_of_lists, figures_of_order
 from peers.examples import Examples
 from peers.tools.base import Context, Setting, Trained
 
 TITLE = "omikuji"
 DISTRIBUTION = "omikuji"
-NOTE = "two threads; its own reading of its file comes before its training call"
+NOTE = (
+    "two threads; its own reading of its file comes before its training call; it is given no rows "
+    "without features, which it cannot read"
+)
 
 SETTINGS = (
     Setting(
@@ -35,13 +40,14 @@ SETTINGS = (
 
 
 def write_xc(examples: Examples, path: Path) -> None:
-    """Write the training rows in the format of the extreme-classification repository."""
+    """Write the training rows that have a feature: omikuji refuses a file with others."""
     matrix = examples.train
     indptr, indices, data = matrix.indptr, matrix.indices, matrix.data
     with path.open("w") as file:
-        file.write(f"{matrix.shape[0]} {matrix.shape[1]} {len(examples.counts)}\n")
-        for row, target in enumerate(examples.train_targets):
-            part = slice(indptr[row], indptr[row + 1])
+        filled = np.flatnonzero(np.diff(indptr))
+        file.write(f"{len(filled)} {matrix.shape[1]} {len(examples.counts)}\n")
+        for row in filled:
+            target, part = examples.train_targets[row], slice(indptr[row], indptr[row + 1])
             pairs = zip(indices[part], data[part], strict=True)
             file.write(f"{target} {' '.join(f'{i}:{v:g}' for i, v in pairs)}\n")
 
