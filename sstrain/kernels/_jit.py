@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 import os
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import numba
 import numpy as np
 from numba import config as numba_config
 from numba.extending import overload
+from numba.np import linalg as numba_linalg
 
 from sstrain.kernels.compilation import watch_compilation
 
@@ -74,6 +76,16 @@ if not os.environ.get("NUMBA_CACHE_DIR"):
     numba_config.CACHE_DIR = _cache_folder()  # type: ignore[attr-defined]
 
 watch_compilation()
+
+
+def _no_blas() -> None:
+    raise ImportError("no kernel multiplies by BLAS")
+
+
+if "sstrain.cli" in sys.modules:
+    # Numba loads scipy's linear algebra for the sake of `np.dot`, which takes a third of a second
+    # and which no kernel calls. In a process that is not a command of ours others may call it.
+    numba_linalg.ensure_blas = _no_blas
 
 
 def kernel(function: _Function) -> _Function:
