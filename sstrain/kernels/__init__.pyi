@@ -11,6 +11,9 @@ from .batches import take_batch as take_batch
 from .blackout import BlackoutLoss as BlackoutLoss
 from .candidates import Candidates as Candidates
 from .candidates import find_hits as find_hits
+from .class_columns import ClassColumns as ClassColumns
+from .class_columns import class_columns as class_columns
+from .class_columns import place_candidates as place_candidates
 from .class_features import num_features_of as num_features_of
 from .class_features import sum_class_features as sum_class_features
 from .class_tree import ClassTree as ClassTree
@@ -88,15 +91,12 @@ from .low_rank_each import low_rank_backward_each as low_rank_backward_each
 from .low_rank_each import low_rank_score_each as low_rank_score_each
 from .low_rank_exact import low_rank_backward_all as low_rank_backward_all
 from .low_rank_exact import low_rank_forward as low_rank_forward
-from .low_rank_exact import low_rank_score_all as low_rank_score_all
 from .low_rank_exact import low_rank_update_all as low_rank_update_all
+from .low_rank_scores import low_rank_score_all as low_rank_score_all
 from .low_rank_shared import low_rank_backward_shared as low_rank_backward_shared
 from .low_rank_shared import low_rank_score_shared as low_rank_score_shared
-from .low_rank_update import ClassColumns as ClassColumns
-from .low_rank_update import class_columns as class_columns
 from .low_rank_update import low_rank_update_classes as low_rank_update_classes
 from .low_rank_update import low_rank_update_features as low_rank_update_features
-from .low_rank_update import place_candidates as place_candidates
 from .midx import MidxProposal as MidxProposal
 from .midx import fill_cells as fill_cells
 from .names import NameArrays as NameArrays

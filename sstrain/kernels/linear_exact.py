@@ -22,6 +22,7 @@ __all__ = [
     "Partials",
     "apply_block",
     "bias_gradient",
+    "blocks_of",
     "linear_row_rates",
     "probabilities_to_gradients",
     "relative_exponentials",
@@ -39,6 +40,12 @@ class Partials(NamedTuple):
 
     highest: NDArray[np.float32]  # [blocks, B], the largest score
     total: NDArray[np.float64]  # [blocks, B], sum of exp(score - highest)
+
+
+@inline
+def blocks_of(num_classes: int) -> int:
+    """Return the number of blocks of so many classes."""
+    return (num_classes + BLOCK - 1) // BLOCK
 
 
 @inline

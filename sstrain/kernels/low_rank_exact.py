@@ -1,4 +1,4 @@
-"""A low-rank model under the exact gradient and in evaluation: blocks of classes.
+"""A low-rank model under the exact gradient: blocks of classes.
 
 Exponentials are kept as [V, B], so that those of a block of classes are one piece of memory, and
 become gradients in place. Tiles of blocks are what threads take.
@@ -11,11 +11,10 @@ from numba import prange
 from numpy.typing import NDArray
 
 from sstrain.kernels._jit import inline, parallel_kernel, signed
-from sstrain.kernels.averaging import NotAveraged, averaged
+from sstrain.kernels.averaging import NotAveraged
 from sstrain.kernels.batches import BatchArrays
 from sstrain.kernels.exponential import exp32
-from sstrain.kernels.lanes import LANES
-from sstrain.kernels.linear_exact import BLOCK, Partials
+from sstrain.kernels.linear_exact import BLOCK, Partials, blocks_of
 from sstrain.kernels.low_rank import Pooling, rows_of, scale_pooled
 from sstrain.kernels.low_rank_update import apply_bias, apply_row
 from sstrain.kernels.products import (
@@ -30,16 +29,10 @@ from sstrain.kernels.tiles import TILES, tile_bounds
 __all__ = [
     "low_rank_backward_all",
     "low_rank_forward",
-    "low_rank_score_all",
     "low_rank_update_all",
 ]
 
 _ZERO = np.float32(0)
-
-
-@inline
-def _num_blocks(num_classes: int) -> int:
-    return (num_classes + BLOCK - 1) // BLOCK
 
 
 @inline
@@ -106,7 +99,7 @@ def low_rank_forward(
     for panel in range(len(panels)):
         pack_panel(pooled, panel, panels)
     for tile in prange(TILES):
-        first, last = tile_bounds(signed(tile), _num_blocks(len(bias)))
+        first, last = tile_bounds(signed(tile), blocks_of(len(bias)))
         for block in range(first, last):
             _forward_block(
                 table,
@@ -213,7 +206,7 @@ def low_rank_update_all(
     """
     bad = 0
     for tile in prange(TILES):
-        first, last = tile_bounds(signed(tile), _num_blocks(len(bias)))
+        first, last = tile_bounds(signed(tile), blocks_of(len(bias)))
         d_pooled[tile] = _ZERO
         for block in range(first, last):
             start = block * BLOCK
@@ -261,45 +254,3 @@ def low_rank_backward_all(
                 for d in range(parts.shape[2]):
                     parts[0, i, d] += parts[other, i, d]
             scale_pooled(pooling, batch, i, example_ids[i], parts[0, i])
-
-
-@inline
-def _score_block(
-    table: DenseTable,
-    bias: NDArray[np.float32],
-    average: Any,
-    bias_average: Any,
-    pooled: NDArray[np.float32],
-    start: int,
-    scores: NDArray[np.float32],
-) -> None:
-    num_classes = scores.shape[1]
-    rows = np.empty((num_classes, table.width), np.float32)
-    vectors = rows_of(average, table, start, rows)
-    panels = np.empty(((num_classes + LANES - 1) // LANES, table.width, LANES), np.float32)
-    for panel in range(len(panels)):
-        pack_panel(vectors, panel, panels)
-    product = np.empty((len(pooled), num_classes), np.float32)
-    multiply_panels(pooled, panels, product)
-    biases = np.empty(num_classes, np.float32)
-    for k in range(num_classes):
-        biases[k] = averaged(bias_average, bias[start + k], start + k)
-    for i in range(len(scores)):
-        for k in range(num_classes):
-            scores[i, k] = product[i, k] + biases[k]
-
-
-@parallel_kernel
-def low_rank_score_all(
-    table: DenseTable,
-    bias: NDArray[np.float32],
-    average: Any,
-    bias_average: Any,
-    pooled: NDArray[np.float32],
-    scores: NDArray[np.float32],
-) -> None:
-    """Write the scores of all classes, float32 [B, V], by the averaged weights if there are any."""
-    for block in prange(_num_blocks(len(bias))):
-        start = signed(block) * BLOCK
-        stop = min(start + BLOCK, len(bias))
-        _score_block(table, bias, average, bias_average, pooled, start, scores[:, start:stop])
