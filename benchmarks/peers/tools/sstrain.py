@@ -24,9 +24,9 @@ DISTRIBUTION = "sstrain"
 SETTINGS = sstrain_settings.SETTINGS
 NOTE = (
     "one thread; the peak is that of the whole process with the data, which it maps; kernels are "
-    "compiled beforehand, which is in the preparation's seconds. Of some forty settings a set these "
-    "are the ones that stood out, on the same test rows: a lead of less than two thousandths in "
-    "top-1 is within what that and the seed decide"
+    "compiled beforehand, which is in the preparation's seconds. Of some forty settings a set "
+    "these are the ones that stood out, on the same test rows: a lead of less than two thousandths "
+    "in top-1 is within what that and the seed decide"
 )
 
 _WARM_UP_ROWS = 2000
