@@ -16,7 +16,7 @@ from sstrain.kernels.tiles import TILES, part_bounds, tile_bounds, tiles_of
 __all__ = ["low_rank_backward_shared", "low_rank_score_shared"]
 
 #: Examples in a tile of a matrix product, at least.
-EXAMPLES = 16
+_EXAMPLES = 16
 _ZERO = np.float32(0)
 
 
@@ -76,7 +76,7 @@ def low_rank_score_shared(
             biases[place] = bias[touched.classes[place]]
     for panel in prange(len(panels)):
         pack_panel(rows[: scores.shape[1]], signed(panel), panels)
-    num_tiles = tiles_of(len(scores), EXAMPLES)
+    num_tiles = tiles_of(len(scores), _EXAMPLES)
     for tile in prange(num_tiles):
         start, stop = part_bounds(signed(tile), num_tiles, len(scores))
         _score_tile(
@@ -118,7 +118,7 @@ def low_rank_backward_shared(
     d_pooled: NDArray[np.float32],
 ) -> None:
     """Write the gradient of each example's sum of features, float32 [B, r] (equation 44)."""
-    num_tiles = tiles_of(len(d_scores), EXAMPLES)
+    num_tiles = tiles_of(len(d_scores), _EXAMPLES)
     for tile in prange(num_tiles):
         start, stop = part_bounds(signed(tile), num_tiles, len(d_scores))
         _backward_tile(
