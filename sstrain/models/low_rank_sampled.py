@@ -115,7 +115,7 @@ class SampledFactors(Factors):
     ) -> _Gradient:
         buffers, rank = self.buffers, self.section.rank
         most = batch.size * (candidates.classes.shape[1] + 1)
-        classes = buffers.int32("touched", most)
+        classes = buffers.int32("placed", most)  # not what `touched` remembers
         places, examples = buffers.int32("places", most), buffers.int32("examples", most)
         values = buffers.float32("values", most)
         number, entries = kernels.place_candidates(
