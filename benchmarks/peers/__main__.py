@@ -53,15 +53,15 @@ class Plan:
 
 def needless(cell: Cell, rows: list[Row], plan: Plan, again: bool) -> bool:
     """Return whether there is a row of a cell, or its first repeat says that one is enough."""
-    own = cell.row(FINISHED).key()
-    first = Cell(cell.set, cell.tool, cell.setting, 1).row(FINISHED).key()
-    limit = cell.limit(plan.limits.training)
-    for row in rows:
-        if row.key() == own and not again and row.status in DONE:
-            # What was stopped may end if it is given more time now.
-            return row.status != STOPPED or (row.cpu_seconds or 0) >= limit
-        if cell.repeat > 1 and row.key() == first:
-            return row.status != FINISHED or (row.cpu_seconds or 0) >= plan.once_from
+    known = {row.key(): row for row in rows}
+    own = known.get(cell.row(FINISHED).key())
+    if own is not None and not again and own.status in DONE:
+        # What was stopped may end if it is given more time now.
+        limit = cell.limit(plan.limits.training)
+        return own.status != STOPPED or (own.cpu_seconds or 0) >= limit
+    first = known.get(Cell(cell.set, cell.tool, cell.setting, 1).row(FINISHED).key())
+    if cell.repeat > 1 and first is not None:
+        return first.status != FINISHED or (first.cpu_seconds or 0) >= plan.once_from
     return False
 
 
@@ -83,14 +83,15 @@ def run(
         print(f"{title} ... ", end="", flush=True)
         row = measure(cell, pythons[cell.tool], plan.files[cell.set], folders, plan.limits)
         print(report.one_line(row), flush=True)
-        rows = [other for other in rows if other.key() != row.key()] + [row]
-        results.write(path, rows)
-    publish(plan, rows, output)
+        rows = results.add(path, row)
+    publish(rows, output)
 
 
-def publish(plan: Plan, rows: list[Row], output: Path) -> None:
-    """Write RESULTS.md and the plots, of the rows of the settings that there are now."""
-    known = {cell.row(FINISHED).key() for cell in plan.cells()}
+def publish(rows: list[Row], output: Path) -> None:
+    """Write RESULTS.md and the plots, of all rows of the settings that there are now."""
+    every = {name: tools.load(name).SETTINGS for name in tools.NAMES}
+    repeats = max((row.repeat for row in rows), default=0)
+    known = {cell.row(FINISHED).key() for cell in cells(every, list(sets.FILES), repeats)}
     shown = [row for row in rows if row.key() in known]
     if not shown:
         print("nothing was measured, so nothing is written", file=sys.stderr)
@@ -167,7 +168,7 @@ def main(
     settings = chosen_settings(tool_names, setting, quick)
     plan = Plan(files, settings, repeats, once_from, Limits(time_limit))
     if report_only:
-        publish(plan, results.read(output / "results.csv"), output)
+        publish(results.read(output / "results.csv"), output)
         return
     for name, two in files.items():
         sets.prepare(two, prepared / name)

@@ -11,7 +11,6 @@ import math
 import os
 import resource
 import sys
-import tempfile
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -86,8 +85,7 @@ def main() -> None:
     """Write the result."""
     request = json.loads(Path(sys.argv[1]).read_text())
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with tempfile.TemporaryDirectory(dir=request["scratch"]) as folder:
-        found = run(request, Path(folder))
+    found = run(request, Path(request["folder"]))
     Path(request["result"]).write_text(json.dumps(found))
 
 

@@ -37,6 +37,11 @@ def figures_of_scores(
     probabilities : bool
         Whether the softmax of the scores is what the tool holds to be the classes' probabilities;
         else there is no log-loss.
+
+    Returns
+    -------
+    dict
+        NaN for each figure if a score is not finite.
     """
     loss, hits = 0.0, np.zeros(len(TOP))
     block = max(1, _BLOCK_BYTES // (4 * num_classes))
@@ -46,6 +51,8 @@ def figures_of_scores(
         for low in range(0, len(scores), part):
             own = targets[start + low : start + min(low + part, len(scores))]
             known = own >= 0
+            if not np.isfinite(scores[low : low + part]).all():
+                return dict.fromkeys(["log_loss", *(f"top_{k}" for k in TOP)], float("nan"))
             losses, ahead = _losses_and_ranks(scores[low : low + part][known], own[known])
             loss += losses
             hits += [(ahead < k).sum() for k in TOP]

@@ -1,12 +1,23 @@
 """RESULTS.md: the machine, the summary, a table a set, and every setting with its reason."""
 
+import json
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 
 from peers import sets, tools
 from peers.results import FINISHED, Row
-from peers.summary import OURS, EqualTime, Point, Reach, Summary, points, summarise, value
+from peers.summary import (
+    CHANCE,
+    OURS,
+    EqualTime,
+    Point,
+    Reach,
+    Summary,
+    points,
+    summarise,
+    value,
+)
 
 FIGURE_NAMES = {"log_loss": "log-loss", "top_1": "top-1"}
 _HEAD = """# sstrain and its peers, side by side
@@ -16,10 +27,17 @@ same training rows, and all figures are on the same test rows over all classes: 
 over the rows whose label training knows (empty where a tool gives no probabilities over all
 classes), top-1 and top-5 over all rows, an unknown label being a miss. Seconds are those of
 training alone: reading files, the tool's own form of the examples, compiling and evaluation are
-left out on both sides, as far as the note of a tool says nothing else. Figures are medians over the
-repeats, which have different seeds and run in turn between the tools; behind CPU seconds stand the
-smallest and the largest. Memory is resident when training starts, with the examples, and the peak
-while it runs. `*`: other programs were at work."""
+left out on both sides, as far as the note of a tool says nothing else. Of what comes first in a
+training, the peers' seconds hold more: making their tables of weights, fastText's dictionary and
+tree, PECOS's clusters. Figures are medians over the repeats, which have different seeds; behind CPU
+seconds stand the smallest and the largest, where there is one figure there was one repeat. Memory
+is resident when training starts, with the examples, and the peak while it runs. `*`: other programs
+were at work."""
+
+_BEYOND_CHANCE = (
+    f"Beyond chance is what is better by {CHANCE['log_loss']} nats or {CHANCE['top_1']}: less is "
+    "within what the seed decides, and the choice of settings on the test rows."
+)
 
 
 def number(found: float | None, digits: int = 3) -> str:
@@ -91,8 +109,27 @@ def table(found: Sequence[Point]) -> list[str]:
     return [_cells(*titles), "|---" * len(titles) + "|", *map(table_row, ranked)]
 
 
+def unfinished_lines(found: Sequence[Point]) -> list[str]:
+    """Return in words which settings of peers have no figures, and so are no candidates."""
+    own = [point for point in found if point.tool != OURS and point.status != FINISHED]
+    missing = [
+        tools.load(name).TITLE for name in tools.NAMES if all(point.tool != name for point in found)
+    ]
+    lines = []
+    if own:
+        named = "; ".join(f"{_named(point)}, {point.status}" for point in own)
+        lines.append(f"Not among the best, since they did not end: {named}.")
+    if missing:
+        lines.append(f"Not measured on this set: {', '.join(missing)}.")
+    return lines
+
+
 def _named(point: Point) -> str:
     return f"{tools.load(point.tool).TITLE} ({point.setting})"
+
+
+def _ratio(found: float | None) -> str:
+    return "" if found is None else f"1/{1 / found:.1f}"
 
 
 def reach_row(reach: Reach) -> str:
@@ -107,8 +144,10 @@ def reach_row(reach: Reach) -> str:
         "none" if mine is None else mine.setting,
         "" if mine is None else number(value(mine, reach.figure), digits),
         "" if mine is None else seconds(mine.cpu_seconds),
-        "" if reach.ratio is None else f"1/{1 / reach.ratio:.1f}",
+        _ratio(reach.ratio),
         f"1/{1 / reach.goal:.0f}: " + ("met" if reach.met else "not met"),
+        "none" if reach.sure is None else reach.sure.setting,
+        _ratio(reach.ratio_of(reach.sure)),
     )
 
 
@@ -116,7 +155,7 @@ def reach_table(summary: Summary) -> list[str]:
     """Return the table of goals."""
     titles = (
         "figure", "best of", "its figure", "its CPU s", "sstrain's first setting to reach it",
-        "its figure", "its CPU s", "ratio", "goal",
+        "its figure", "its CPU s", "ratio", "goal", "first beyond chance", "its ratio",
     )  # fmt: skip
     return [_cells(*titles), "|---" * len(titles) + "|", *map(reach_row, summary.reaches)]
 
@@ -125,10 +164,11 @@ def equal_time_lines(found: Sequence[EqualTime]) -> list[str]:
     """Return in words how sstrain stands at each peer's CPU seconds, and where it is not better."""
     compared = [one for one in found if one.lead is not None]
     behind = [one for one in compared if one.lead is not None and one.lead <= 0]
+    narrow = [one for one in compared if one.lead is not None and 0 < one.lead < CHANCE[one.figure]]
     lines = [
         f"At equal CPU time sstrain is better in {len(compared) - len(behind)} of {len(compared)} "
         "comparisons (log-loss and top-1 of each peer's setting with the best of sstrain's that "
-        "takes no more)."
+        f"takes no more), in {len(narrow)} of them by no more than chance."
     ]
     lines += map(_behind, behind)
     for one in found:
@@ -161,20 +201,25 @@ def settings_lines(found: Sequence[Point]) -> list[str]:
         own = [one for one in tool.SETTINGS if (name, one.name) in tried]
         if own:
             lines += ["", f"**{tool.TITLE}**: {tool.NOTE}.", ""]
-            reasons = dict.fromkeys(f"- {one.name}: {one.reason}." for one in own)
-            lines += reasons
+            lines += dict.fromkeys(
+                f"- {one.name}: {one.reason}. `{json.dumps(one.options)}`" for one in own
+            )
     return lines
 
 
-def _versions(rows: Sequence[Row]) -> str:
-    found = {row.tool: row.version for row in rows if row.version}
-    named = [f"{tools.load(tool).TITLE} {text}" for tool, text in found.items()]
-    for package in ("numpy", "numba"):
-        try:
-            named.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            continue
-    return ", ".join(named)
+def versions(rows: Sequence[Row]) -> list[str]:
+    """Return a line for each tool: its version, and the days of its measurements."""
+    lines = []
+    for name in tools.NAMES:
+        own = [row for row in rows if row.tool == name and row.version]
+        if own:
+            found = ", ".join(sorted({row.version for row in own}))
+            if name == OURS:
+                found += f" with numba {version('numba')} and numpy {version('numpy')}"
+            days = sorted({row.date for row in own})
+            when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+            lines.append(f"- {tools.load(name).TITLE} {found}: {when}")
+    return lines
 
 
 def page(rows: Sequence[Row], pictures: Sequence[Path]) -> str:
@@ -187,10 +232,8 @@ def page(rows: Sequence[Row], pictures: Sequence[Path]) -> str:
         In a folder beside the page; a set's begin with its name.
     """
     found = points(rows)
-    dates = sorted({row.date for row in rows})
     machines = sorted({row.machine for row in rows})
-    lines = [_HEAD, "", f"Measured {dates[0]} to {dates[-1]} on {'; '.join(machines)}."]
-    lines += [f"Versions: {_versions(rows)}."]
+    lines = [_HEAD, "", f"Measured on {'; '.join(machines)}:", "", *versions(rows)]
     for name in [one for one in sets.FILES if any(point.set == one for point in found)]:
         summary = summarise(found, name)
         own = [point for point in found if point.set == name]
@@ -199,7 +242,13 @@ def page(rows: Sequence[Row], pictures: Sequence[Path]) -> str:
             if picture.name.startswith(f"{name}-"):
                 lines += [f"![{picture.stem}]({picture.parent.name}/{picture.name})", ""]
         if any(point.tool == OURS for point in own):
-            lines += [*reach_table(summary), "", *equal_time_lines(summary.equal_times), ""]
+            lines += [
+                *reach_table(summary),
+                "",
+                _BEYOND_CHANCE,
+                *equal_time_lines(summary.equal_times),
+            ]
+            lines += [*unfinished_lines(own), ""]
         lines += table(own)
     lines += ["", "## Settings, and why", *settings_lines(found)]
     return "\n".join(lines) + "\n"

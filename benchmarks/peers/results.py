@@ -1,6 +1,7 @@
-"""Rows of `results.csv`, one a cell and repeat, appended as they are measured."""
+"""Rows of `results.csv`, one a cell and repeat, written as they are measured."""
 
 import csv
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -100,14 +101,23 @@ def read(path: Path) -> list[Row]:
     return list({row.key(): row for row in rows}.values())
 
 
+def add(path: Path, row: Row) -> list[Row]:
+    """Put a row into a file, in the place of one of the same key; return all."""
+    rows = [other for other in read(path) if other.key() != row.key()] + [row]
+    write(path, rows)
+    return rows
+
+
 def write(path: Path, rows: Iterable[Row]) -> None:
-    """Write all rows."""
+    """Write all rows; whoever is interrupted leaves the file as it was."""
     names = [field.name for field in fields(Row)]
-    with path.open("w", newline="") as file:
+    beside = path.with_name(f"{path.name}.new")
+    with beside.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(names)
         for row in rows:
             writer.writerow(_written(getattr(row, name)) for name in names)
+    os.replace(beside, path)
 
 
 def _written(value: Any) -> Any:

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -142,10 +143,13 @@ def measure(
     if isinstance(python, InstallError):
         return cell.row(NOT_INSTALLED, reason=str(python))
     limits = replace(limits, training=cell.limit(limits.training))
-    paths = _request(cell, files, folders, limits)
+    folders.scratch.mkdir(parents=True, exist_ok=True)
     load = os.getloadavg()[0]
-    with LoadWatch() as watch:
-        process = _run(python, paths["request"], folders.scratch / "log.txt", limits.wall())
+    # A cell that is killed cannot remove its files.
+    with tempfile.TemporaryDirectory(dir=folders.scratch, ignore_cleanup_errors=True) as own:
+        paths = _request(cell, files, folders, Path(own), limits)
+        with LoadWatch() as watch:
+            process = _run(python, paths["request"], folders.scratch / "log.txt", limits.wall())
     row = _outcome(cell, process, paths, limits)
     # The load average still holds the cell before: of two cores one may have been at work.
     busy = watch.others > _BUSY_SHARE
@@ -153,10 +157,9 @@ def measure(
 
 
 def _request(
-    cell: Cell, files: tuple[Path, Path], folders: Folders, limits: Limits
+    cell: Cell, files: tuple[Path, Path], folders: Folders, own: Path, limits: Limits
 ) -> dict[str, Path]:
     """Write what `peers.cell` is to do; return where, and the files that it will write."""
-    folders.scratch.mkdir(parents=True, exist_ok=True)
     paths = {name: folders.scratch / f"{name}.json" for name in ("request", "result", "stage")}
     for path in paths.values():
         path.unlink(missing_ok=True)
@@ -164,7 +167,7 @@ def _request(
         "tool": cell.tool, "options": dict(cell.setting.options), "seed": cell.repeat,
         "files": [str(file) for file in files], "examples": str(folders.examples / cell.set),
         "limit": limits.training, "other_limit": limits.other,
-        "scratch": str(folders.scratch), "result": str(paths["result"]),
+        "folder": str(own), "result": str(paths["result"]),
         "stage": str(paths["stage"]),
     }  # fmt: skip
     paths["request"].write_text(json.dumps(request))

@@ -31,10 +31,13 @@ def write_quick(folder: Path) -> tuple[Path, Path]:
     from sstrain.data.storage import InMemory
 
     files = folder / "train.svm", folder / "test.svm"
-    if not all(file.exists() for file in files):
+    config_file = ROOT / "configs" / "quickstart.yaml"
+    overrides = ["data.validation=null", "data.test=0.1"]
+    config = load(config_file, overrides)
+    sources = [config_file, *map(Path, config.data.train.files())]
+    newest = max(source.stat().st_mtime for source in sources)
+    if not all(file.exists() and file.stat().st_mtime > newest for file in files):
         folder.mkdir(parents=True, exist_ok=True)
-        overrides = ["data.validation=null", "data.test=0.1"]
-        config = load(ROOT / "configs" / "quickstart.yaml", overrides)
         splits = read_splits(config.data, lambda note: None, InMemory())
         assert splits.test is not None
         for file, split in zip(files, (splits.train, splits.test), strict=True):

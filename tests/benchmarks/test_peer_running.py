@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from peers import environments, running, tools
-from peers.__main__ import Plan, needless
+from peers.__main__ import Plan, needless, publish
 from peers.environments import InstallError, interpreter, last_line
 from peers.results import FAILED, FINISHED, NOT_INSTALLED, PART, STOPPED, Row
 from peers.running import BENCHMARKS, Cell, Folders, Limits, cells, install, measure, progress
@@ -148,6 +148,7 @@ def test_what_is_measured_again() -> None:
     assert not needless(CELL, [], plan, False)
     assert needless(CELL, known(FINISHED, 1), plan, False)
     assert not needless(CELL, known(FINISHED, 1), plan, True)
+    assert needless(second, known(FINISHED, 1) + known(FINISHED, 1, 2), plan, False)
     assert not needless(CELL, known(FAILED, 1), plan, False)
     assert needless(CELL, known(STOPPED, 60), plan, False)
     assert not needless(CELL, known(STOPPED, 30), plan, False)
@@ -156,6 +157,22 @@ def test_what_is_measured_again() -> None:
     assert needless(second, known(STOPPED, 60), plan, False)
     changed = Cell("kjv", "pytorch", Setting("a", "because", {"x": 2}), 1)
     assert not needless(changed, known(FINISHED, 1), plan, False)
+
+
+def test_the_page_has_what_was_measured_before_too(tmp_path: Path) -> None:
+    rows = [
+        Cell("kjv", name, tools.load(name).SETTINGS[0], repeat).row(
+            FINISHED, cpu_seconds=1.0, log_loss=4.0, top_1=0.2
+        )
+        for name in tools.NAMES
+        for repeat in (1, 2)
+    ]
+    former = Setting("tried no more", "because", {})
+    publish([*rows, Cell("kjv", "pytorch", former, 1).row(FINISHED, cpu_seconds=1.0)], tmp_path)
+    page = (tmp_path / "RESULTS.md").read_text()
+    assert all(f"\n| {tools.load(name).TITLE} |" in page for name in tools.NAMES)
+    assert former.name not in page
+    assert (tmp_path / "plots" / "kjv-top_1.png").exists()
 
 
 def test_progress_of_a_log() -> None:

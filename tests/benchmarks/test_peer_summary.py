@@ -1,5 +1,7 @@
 """What follows from measured rows: medians, goals, equal time, the page."""
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -99,6 +101,10 @@ def test_rows_survive_the_file(tmp_path: Path) -> None:
     results.write(path, ROWS)
     assert results.read(path) == ROWS
     assert results.read(tmp_path / "none.csv") == []
+    again = replace(ROWS[0], cpu_seconds=7.0)
+    assert results.add(path, again) == [*ROWS[1:], again]
+    assert results.read(path) == [*ROWS[1:], again]
+    assert os.listdir(tmp_path) == ["results.csv"]
 
 
 def test_page_has_every_row_and_says_why(tmp_path: Path) -> None:
@@ -108,11 +114,14 @@ def test_page_has_every_row_and_says_why(tmp_path: Path) -> None:
     assert r"exit code 1: a \| b |" in page
     assert "| no wheel |" in page
     assert "| 240 | stopped after 60 s |" in page
-    assert "| 1/8.0 | 1/4: met |" in page
+    assert "| 1/8.0 | 1/4: met | long | 1/1.3 |" in page
+    assert "Not among the best, since they did not end: PECOS (XR-Linear, defaults), failed" in page
+    assert "Not measured on this set: scikit-learn, liblinear." in page
     assert "PyTorch (CPU) (b) is better by 0.0100 in top-1: 0.2800 in 40.0 s" in page
     assert "PyTorch (CPU) (a), log-loss: no setting of sstrain is as cheap." in page
     assert "omikuji (defaults) is equal in top-1: 0.2700 in 200 s" in page
     assert "sstrain is better in 5 of 7" in page
+    assert "takes no more), in 0 of them by no more than chance" in page
     # Tables have the same number of cells in each line.
     for block in page.split("\n\n"):
         if block.startswith("|"):

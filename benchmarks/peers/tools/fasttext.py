@@ -32,6 +32,21 @@ SETTINGS = (
         {"loss": "hs", "dim": 100, "epoch": 5, "lr": 0.1},
     ),
     Setting(
+        "hs 100, 5 epochs, lr .1, minCount 5",
+        f"{_OPTIONS}: rare words left out, as sstrain's settings leave rare features out",
+        {"loss": "hs", "dim": 100, "epoch": 5, "lr": 0.1, "minCount": 5},
+    ),
+    Setting(
+        "hs 50, 5 epochs, lr .2",
+        f"{_OPTIONS}: -dim, half as many numbers, cheaper; {_TUTORIAL}: a larger rate",
+        {"loss": "hs", "dim": 50, "epoch": 5, "lr": 0.2},
+    ),
+    Setting(
+        "hs 24, 5 epochs, lr .2",
+        f"{_OPTIONS}: -dim, as few numbers as in sstrain's cheapest settings",
+        {"loss": "hs", "dim": 24, "epoch": 5, "lr": 0.2},
+    ),
+    Setting(
         "hs 100, 10 epochs, lr .2",
         f"{_TUTORIAL}: more epochs (5 to 50) and a larger rate (.1 to 1)",
         {"loss": "hs", "dim": 100, "epoch": 10, "lr": 0.2},
@@ -131,8 +146,8 @@ def train(prepared: tuple[Examples, Path], options: Mapping[str, Any], context: 
 
     examples, path = prepared
     model = fasttext.train_supervised(
-        str(path), minCount=1, bucket=0, wordNgrams=1, minn=0, maxn=0, thread=10,
-        seed=context.seed, verbose=2, **options,
+        str(path), bucket=0, wordNgrams=1, minn=0, maxn=0, thread=10, seed=context.seed,
+        verbose=2, **{"minCount": 1, **options},
     )  # fmt: skip
     return Trained(lambda: _figures(model, examples, options["loss"]))
 

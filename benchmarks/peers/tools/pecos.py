@@ -22,8 +22,9 @@ SETTINGS = (
     ),
     Setting(
         "XR-Linear, logistic",
-        "pecos.xmc.xlinear.train --solver-type L2R_LR_DUAL: the loss of a softmax's kin",
-        {"solver": "L2R_LR_DUAL", "nr_splits": 16},
+        "pecos.xmc.xlinear.train --solver-type L2R_LR_DUAL: the loss of a softmax's kin, with the "
+        "post-processor of PECOS that goes with it",
+        {"solver": "L2R_LR_DUAL", "nr_splits": 16, "post_processor": "sigmoid"},
         sets=("kjv", "placenames"),
     ),
     Setting(
@@ -62,11 +63,14 @@ def train(prepared: tuple[Examples, Any], options: Mapping[str, Any], context: C
     model = XLinearModel.train(
         examples.train, labels, C=clusters, solver_type=options["solver"], threads=2
     )
-    return Trained(lambda: _figures(model, examples))
+    processor = options.get("post_processor", "l3-hinge")
+    return Trained(lambda: _figures(model, examples, processor))
 
 
-def _figures(model: Any, examples: Examples) -> Figures:
-    found = model.predict(examples.test, only_topk=5, beam_size=10, threads=2)
+def _figures(model: Any, examples: Examples, processor: str) -> Figures:
+    found = model.predict(
+        examples.test, only_topk=5, beam_size=10, post_processor=processor, threads=2
+    )
     best = []
     for low, high in pairwise(found.indptr):
         order = np.argsort(-found.data[low:high], kind="stable")

@@ -40,6 +40,7 @@ SETTINGS = (
     _sampled(2, "Adam's default rate", rate=0.001),
     _sampled(2, "a larger rate", rate=0.01),
     _sampled(4, "more passes"),
+    _sampled(4, "more passes at the larger rate", rate=0.01),
     _sampled(8, "sets of many classes, a few examples each, need more passes"),
     Setting(
         "low-rank 128, full softmax, epochs 1",

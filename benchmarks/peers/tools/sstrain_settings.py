@@ -77,7 +77,6 @@ SETTINGS = (
     _dense(64, 3, "configs/quickstart.yaml", quick=True),
     _dense(None, 1, "the exact gradient", type="rowwise_adagrad", learning_rate=3.0),
     _low_rank(_KJV, 24, 144, 1, 0.35, _CHEAP),
-    _low_rank(_KJV, 24, 160, 1, 0.35, _CHEAP),
     _low_rank(_KJV, 24, 192, 1, 0.35, _CHEAP, quick=True),
     _low_rank(_KJV, 32, 256, 1, 0.3, _CHEAP),
     _low_rank(_KJV, 48, 256, 1, 0.3, _CHEAP),

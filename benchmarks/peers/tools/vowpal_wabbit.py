@@ -1,7 +1,6 @@
 """Vowpal Wabbit: online reductions to binary problems in a hashed table of weights."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,7 +36,7 @@ SETTINGS = (
     Setting(
         "oaa, 1 pass",
         "wiki: --oaa is the first choice for several classes; on a few rows, for its speed",
-        {"arguments": "--oaa {classes} --loss_function logistic -b 28", "passes": 1, "rows": 400},
+        {"arguments": "--oaa {classes} --loss_function logistic -b 28", "passes": 1, "rows": 4000},
     ),
 )
 
@@ -62,8 +61,8 @@ def _first_class(options: Mapping[str, Any]) -> int:
 
 def prepare(
     examples: Examples, options: Mapping[str, Any], context: Context
-) -> tuple[Examples, Path, str]:
-    """Write the rows, and have them parsed into a cache."""
+) -> tuple[Examples, Any, Any]:
+    """Write the rows, and have them parsed into a cache; of a few rows, make what learns them."""
     from vowpalwabbit import Workspace  # type: ignore[import-not-found]
 
     path, cache = context.folder / "train.txt", context.folder / "train.cache"
@@ -71,30 +70,31 @@ def prepare(
     order = np.random.default_rng(context.seed).permutation(len(examples.train_targets))
     order = order[: options.get("rows")]
     rows = _lines(examples.train[order], examples.train_targets[order], _first_class(options))
-    path.write_text("\n".join(rows) + "\n")
     arguments = options["arguments"].format(classes=len(examples.counts))
-    if "rows" not in options:
-        # To write the cache it has to predict; the best five of an untrained tree take long.
-        parsing = arguments.replace("--top_k 5", "")
-        Workspace(f"{parsing} -t -d {path} --cache_file {cache} -k --quiet").finish()
-        path.unlink()
-        return examples, cache, arguments
-    return examples, path, arguments
+    if "rows" in options:
+        return examples, rows, Workspace(f"{arguments} --quiet")
+    path.write_text("\n".join(rows) + "\n")
+    # To write the cache it has to predict; the best five of an untrained tree take long.
+    parsing = arguments.replace("--top_k 5", "")
+    Workspace(f"{parsing} -t -d {path} --cache_file {cache} -k --quiet").finish()
+    path.unlink()
+    return examples, cache, arguments
 
 
 def train(
-    prepared: tuple[Examples, Path, str], options: Mapping[str, Any], context: Context
+    prepared: tuple[Examples, Any, Any], options: Mapping[str, Any], context: Context
 ) -> Trained:
     """Run the passes."""
     from vowpalwabbit import Workspace
 
-    examples, path, arguments = prepared
-    source = f"-d {path}" if "rows" in options else f"-d {path} --cache_file {path}"
-    passes = f"--passes {options['passes']} --holdout_off"
-    workspace = Workspace(f"{arguments} {source} {passes} --quiet")
+    examples, source, made = prepared
     if "rows" in options:
-        share = options["rows"] / (len(examples.train_targets) * options["passes"])
-        return Trained(no_figures, min(1.0, share), note=f"{options['rows']} rows were run")
+        for row in source:
+            made.learn(row)
+        share = len(source) / (len(examples.train_targets) * options["passes"])
+        return Trained(no_figures, share, note=f"{len(source):,} rows were run")
+    passes = f"--passes {options['passes']} --holdout_off"
+    workspace = Workspace(f"{made} -d {source} --cache_file {source} {passes} --quiet")
     return Trained(lambda: _figures(workspace, examples, _first_class(options)))
 
 
