@@ -17,6 +17,9 @@ from sstrain.errors import FailureError, UserError
 
 __all__ = ["main"]
 
+#: Whether this process is a command.
+is_running = False
+
 INTERRUPTED = 130
 TERMINATED = 143
 
@@ -58,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0; 1 for a failure; 2 for a mistake of the user's, told in plain lines on stderr; 130 after
         Ctrl-C, 143 after SIGTERM; or what the command returns.
     """
+    global is_running
+    is_running = True
     try:
         with _terminable():
             status = sstrain.main(arguments, prog_name="sstrain", standalone_mode=False)

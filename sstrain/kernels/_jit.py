@@ -66,10 +66,11 @@ def _cache_folder() -> str:
     return str(base / f"kernels-{digest.hexdigest()[:16]}{'-checked' if CHECKED else ''}")
 
 
-# OpenMP threads that wait spin for 20 to 50 us: long enough for the next kernel of a step, and not
-# the milliseconds of the default, which cost more than a second thread saves when the machine has
-# other work. A spin is one PAUSE instruction, up to 140 cycles. Read when the library loads.
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+# OpenMP threads that wait spin for 60 to 150 us: longer than Python and one thread's kernels take
+# between the parallel ones of a step, for to wake a thread that sleeps takes some 30 us. Not the
+# milliseconds of the default: where the machine has other work, each spin is taken from it or from
+# the step. A spin is one PAUSE instruction, up to 140 cycles. Read when the library loads.
+os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 
 if not os.environ.get("NUMBA_CACHE_DIR"):
@@ -82,7 +83,7 @@ def _no_blas() -> None:
     raise ImportError("no kernel multiplies by BLAS")
 
 
-if "sstrain.cli" in sys.modules:
+if getattr(sys.modules.get("sstrain.cli"), "is_running", False):
     # Numba loads scipy's linear algebra for the sake of `np.dot`, which takes a third of a second
     # and which no kernel calls. In a process that is not a command of ours others may call it.
     numba_linalg.ensure_blas = _no_blas

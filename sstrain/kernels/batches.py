@@ -6,10 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sstrain.kernels._jit import inline, kernel
-from sstrain.kernels.lanes import fetch
-
-#: Memory is asked for the entries of the example that comes so many later.
-_AHEAD = 16
+from sstrain.kernels.lanes import LANES, fetch
 
 __all__ = ["BatchArrays", "squared_norms", "take_batch"]
 
@@ -78,16 +75,20 @@ def take_batch(
     """
     entries = np.int64(0)
     for row in range(len(example_ids)):
-        entries += indptr[example_ids[row] + 1] - indptr[example_ids[row]]
+        start, end = indptr[example_ids[row]], indptr[example_ids[row] + 1]
+        entries += end - start
+        # Rows lie anywhere in the data: memory is asked for all of them before any is read.
+        for entry in range(start, end, LANES):
+            fetch(indices, entry)
+            fetch(values, entry)
+        fetch(indices, end - 1)
+        fetch(values, end - 1)
     if entries > len(out.slots):
         return -int(entries)
     num_slots = 0
     position = np.int64(0)
     out.indptr[0] = 0
     for row in range(len(example_ids)):
-        ahead = indptr[example_ids[min(row + _AHEAD, len(example_ids) - 1)]]
-        fetch(indices, ahead)
-        fetch(values, ahead)
         for entry in range(indptr[example_ids[row]], indptr[example_ids[row] + 1]):
             feature = indices[entry]
             slot = slot_of_feature[feature]

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from commands import RUN_FILES, metrics, model_hash, sha256, sstrain, svmlight_text
+from commands import ENVIRONMENT, RUN_FILES, metrics, model_hash, sha256, sstrain, svmlight_text
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
@@ -190,3 +192,18 @@ def test_the_sampled_step_tends_to_the_exact_one(
     assert np.abs(tensors["weight"] - weight).max() < tolerance
     assert np.abs(tensors["bias"] - bias).max() < tolerance
     assert np.abs(bias).max() > 10 * tolerance
+
+
+def test_a_command_starts_without_scipys_linear_algebra(tmp_path: Path) -> None:
+    """It would take a third of a second of each start."""
+    (tmp_path / "a.svm").write_text(svmlight_text(60, 5, 8, seed=1))
+    config = "output: run\ndata: {train: {path: a.svm, format: svmlight}}\n"
+    (tmp_path / "c.yaml").write_text(config + "sampler: {num_samples: 3}\n")
+    code = (
+        "import sys; from sstrain.cli import main; status = main(['train', '--config', 'c.yaml'])\n"
+        "print(status, 'numba' in sys.modules, 'scipy.linalg' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True
+    )
+    assert done.stdout.splitlines()[-1] == "0 True False", done.stderr
