@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sstrain import kernels
 from sstrain.comparison.cell import CellRunner, validation_lines
 from sstrain.comparison.folder import ComparisonFolder
 from sstrain.comparison.grid import Cell, cells, total_steps, work
@@ -224,6 +225,7 @@ def _run_cells(
     classes = splits.vocabulary.num_classes
     expected = {cell: 1.0 if examples is None else work(cell, classes) for cell in todo}
     with GridProgress(expected, examples, report) as progress:
+        kernels.tell_compilation(progress.say_once)
         if comparison.workers == 1:
             run_here(CellRunner(comparison, splits, start), todo, keep, progress, request)
             return

@@ -44,6 +44,7 @@ class GridProgress:
         self._start = time.monotonic()
         self._done = 0.0
         self._finished = 0
+        self._said: set[str] = set()
         self._seen: dict[Cell, int] = {}
         self._outer: tqdm[Never] | None = None
         #: A bar for each cell that is on its way.
@@ -100,11 +101,20 @@ class GridProgress:
         self._finished += 1
         if self._outer is not None:
             self._inner.pop(cell).close()
-            # A cell's line stays, above the bars.
-            self._outer.write(self._line(cell, record), file=sys.stderr)
             self._outer.set_postfix_str(f"{self._finished} of {len(self._expected)} cells")
+        self._say(self._line(cell, record))
+
+    def say_once(self, line: str) -> None:
+        """Show a line, the first time that it comes: several processes may tell the same."""
+        if line not in self._said:
+            self._said.add(line)
+            self._say(line)
+
+    def _say(self, line: str) -> None:
+        if self._outer is not None:
+            self._outer.write(line, file=sys.stderr)  # above the bars
         else:
-            self._report(self._line(cell, record))
+            self._report(line)
 
     def _take(self, work: float) -> None:
         self._done += work

@@ -112,6 +112,9 @@ def _receive(
     if kind == "advance":
         progress.advance(cell, value)
         return False
+    if kind == "line":
+        progress.say_once(value)
+        return False
     if kind == "mistake":
         raise UserError(*value)
     if kind == "failure":
@@ -173,6 +176,7 @@ def _started(folder: Path, count: int) -> Iterator[list[_Worker]]:
 def _work(folder: str, connection: Connection) -> None:
     """Run the cells whose numbers come, until the other side is gone."""
     try:
+        kernels.tell_compilation(lambda line: connection.send(("line", line)))
         runner, grid = _runner(Path(folder))
         while True:
             cell = grid[connection.recv()]

@@ -30,16 +30,16 @@ class _Watch(event.Listener):
     def __init__(self) -> None:
         self.spent = CompilationTime(0.0, 0.0)
         self.report: Callable[[str], None] | None = None
-        self._has_begun = False
+        self._told = False
         self._depth = 0
         self._start = self.spent
 
     def on_start(self, event: Any) -> None:
         """Take in that a function is about to be compiled."""
         if not self._depth:
-            if self.report is not None and not self._has_begun:
+            if self.report is not None and not self._told:
                 self.report(_MESSAGE)
-            self._has_begun = True
+                self._told = True
             self._start = _now()
         self._depth += 1
 
