@@ -64,6 +64,7 @@ class StepShape(NamedTuple):
     entries: int  # non-zeros of a batch
     num_samples: int | None  # None for the exact gradient
     shared: bool  # whether the batch shares its candidates
+    threads: int
 
 
 class Matching(NamedTuple):

@@ -1,6 +1,5 @@
 """A table of D x V weights, one row a feature."""
 
-import os
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -38,10 +37,9 @@ class Dense(Model):
     def step_bytes(self, num_features: int, num_classes: int, shape: StepShape) -> int:
         """Return the bytes of a step's scratch arrays."""
         scratch = linear_step_bytes(num_classes, shape)
-        if shape.num_samples is None:  # rows of one block, on as many threads as there may be
-            scratch += (
-                4 * kernels.BLOCK * (shape.batch_size + shape.entries * (os.cpu_count() or 1))
-            )
+        if shape.num_samples is None:  # the rows of one block, on each thread
+            rows = min(shape.entries, num_features) * shape.threads
+            scratch += 4 * kernels.BLOCK * (shape.batch_size + rows)
         return scratch
 
 

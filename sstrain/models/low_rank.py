@@ -94,10 +94,11 @@ class LowRank(Model):
     def step_bytes(self, num_features: int, num_classes: int, shape: StepShape) -> int:
         """Return the bytes of a step's scratch arrays."""
         batch, width = shape.batch_size, shape.num_samples
-        pooled = 3 * batch * self.rank
+        pooled = 2 * batch * self.rank
         if width is None:
             tiles = kernels.TILES * self.rank * (kernels.BLOCK + 2 * batch)
-            return 4 * (batch * num_classes + pooled + tiles + num_classes)
+            panels = batch * self.rank
+            return 4 * (batch * num_classes + pooled + panels + tiles + num_classes)
         if not shape.shared:
             return 4 * (2 * batch * width + pooled + 7 * batch * (width + 1) + num_classes)
         return 4 * (2 * batch * width + pooled + (2 * width + batch) * self.rank)

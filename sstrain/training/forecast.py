@@ -1,5 +1,6 @@
 """What a run will take in memory, told before any of it is allocated."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -94,22 +95,32 @@ def _buffers(
     """
     from sstrain.evaluation.exact import scoring_batch_size
 
-    evaluation = 4 * scoring_batch_size(num_classes) * num_classes if len(datasets) > 1 else 0
-    steps = [0, 0]
+    model, sizes, found = stages[0].model, (num_features, num_classes), [0, 0]
     for stage in stages:
         kind = stage.objective.sampled
-        size = _step_bytes(stage, num_features, num_classes, datasets[0])
-        steps[kind] = max(steps[kind], size)
-    return sum(steps) + evaluation
+        found[kind] = max(found[kind], model.step_bytes(*sizes, _step_shape(stage, datasets[0])))
+    if len(datasets) > 1:
+        # An evaluation scores all classes, as an exact step does.
+        shape = _shape(stages[0], datasets[1], scoring_batch_size(num_classes))
+        found.append(model.step_bytes(*sizes, shape))
+    return sum(found)
 
 
-def _step_bytes(config: "Config", num_features: int, num_classes: int, train: "Dataset") -> int:
-    batch, sampler = min(config.training.batch_size, train.num_examples), config.sampler
-    entries = batch * len(train.indices) / max(train.num_rows, 1)
-    num_samples = None if sampler is None else sampler.num_samples
-    shared = sampler is not None and sampler.share == "batch"
-    shape = StepShape(batch, int(entries), num_samples, shared)
-    return config.model.step_bytes(num_features, num_classes, shape)
+def _shape(config: "Config", dataset: "Dataset", batch_size: int) -> StepShape:
+    """Return the shape of what scores all classes for a batch."""
+    batch = min(batch_size, dataset.num_examples)
+    entries = batch * len(dataset.indices) // max(dataset.num_rows, 1)
+    wanted, cores = config.training.threads, os.cpu_count() or 1
+    threads = cores if wanted == "auto" else min(wanted, cores)
+    return StepShape(batch, entries, None, False, threads)
+
+
+def _step_shape(config: "Config", train: "Dataset") -> StepShape:
+    """Return the shape of a training step."""
+    shape, sampler = _shape(config, train, config.training.batch_size), config.sampler
+    if sampler is None:
+        return shape
+    return shape._replace(num_samples=sampler.num_samples, shared=sampler.share == "batch")
 
 
 def _names_bytes(names: list[str]) -> int:

@@ -234,7 +234,9 @@ def test_scratch_arrays_are_about_as_large_as_told(case: Case, objective: str) -
     one_step(other.model, NextStep(other))  # what is loaded once is no scratch
     entries = int(step.batch.arrays.indptr[step.batch.size])
     samples = None if objective == "exact" else 200
-    shape = StepShape(step.batch.size, entries, samples, objective == "shared")
+    shape = StepShape(
+        step.batch.size, entries, samples, objective == "shared", kernels.num_threads()
+    )
     told = engine.config.model.step_bytes(400, 3000, shape)
     tracemalloc.start()
     one_step(engine.model, step)
