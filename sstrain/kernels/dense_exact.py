@@ -20,6 +20,7 @@ from sstrain.kernels.linear_exact import (
     BLOCK,
     Partials,
     apply_block,
+    blocks_of,
     relative_exponentials,
     write_rates,
 )
@@ -54,7 +55,7 @@ def dense_forward(
     # Taken out of the tuple: numba drops a write to an array that a parallel loop reaches
     # through a tuple's field.
     block_highest, block_total = partials.highest, partials.total
-    for block in prange((num_classes + BLOCK - 1) // BLOCK):
+    for block in prange(blocks_of(num_classes)):
         start = signed(block) * BLOCK
         width = min(BLOCK, num_classes - start)
         rows, scores = gathered[thread_number()], exponentials[block]

@@ -14,7 +14,7 @@ from sstrain.kernels._jit import inline, parallel_kernel, signed, unsigned
 from sstrain.kernels.averaging import averaged
 from sstrain.kernels.batches import BatchArrays
 from sstrain.kernels.lanes import LANES, TILE, add_to_tile, fetch, load_tile, store_tile
-from sstrain.kernels.linear_exact import BLOCK
+from sstrain.kernels.linear_exact import BLOCK, blocks_of
 from sstrain.kernels.storage import stored
 from sstrain.kernels.tables import DenseTable
 from sstrain.kernels.threads import thread_number
@@ -94,7 +94,7 @@ def dense_score_all(
     ``gathered`` is scratch, float32 [threads, F * BLOCK].
     """
     num_classes = len(bias)
-    for block in prange((num_classes + BLOCK - 1) // BLOCK):
+    for block in prange(blocks_of(num_classes)):
         start = signed(block) * BLOCK
         width = min(BLOCK, num_classes - start)
         rows = gathered[thread_number()]

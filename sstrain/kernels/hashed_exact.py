@@ -24,6 +24,7 @@ from sstrain.kernels.linear_exact import (
     Partials,
     apply_block,
     bias_gradient,
+    blocks_of,
     relative_exponentials,
     row_gradient,
 )
@@ -122,7 +123,7 @@ def hashed_forward(
     # Taken out of the tuple: numba drops a write to an array that a parallel loop reaches
     # through a tuple's field.
     block_highest, block_total = partials.highest, partials.total
-    for block in prange((num_classes + BLOCK - 1) // BLOCK):
+    for block in prange(blocks_of(num_classes)):
         start = signed(block) * BLOCK
         stop = min(start + BLOCK, num_classes)
         gathered = np.empty((num_features, PART), np.float32)
@@ -222,7 +223,7 @@ def hashed_update_all(
             signed(region),
         )
     bias_table = DenseTable(bias, num_classes, np.uint64(0))
-    for block in prange((num_classes + BLOCK - 1) // BLOCK):
+    for block in prange(blocks_of(num_classes)):
         start = signed(block) * BLOCK
         gradient = np.empty(min(BLOCK, num_classes - start), np.float32)
         bias_gradient(d_scores, start, gradient)

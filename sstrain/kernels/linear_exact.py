@@ -65,7 +65,7 @@ def probabilities_to_gradients(
 ) -> None:
     """Turn exponentials [B, V] into the gradients of the weighted mean loss (3, 4, 24)."""
     num_classes = exponentials.shape[1]
-    for block in prange((num_classes + BLOCK - 1) // BLOCK):
+    for block in prange(blocks_of(num_classes)):
         start = signed(block) * BLOCK
         stop = min(start + BLOCK, num_classes)
         for i in range(len(targets)):
@@ -142,7 +142,7 @@ def linear_row_rates(
     here, before any cell changes.
     """
     num_classes, summed = d_scores.shape[1], sums_rows(rule)
-    num_blocks = (num_classes + BLOCK - 1) // BLOCK if summed else 0
+    num_blocks = blocks_of(num_classes) if summed else 0
     squares = np.zeros((num_blocks, num_features + 1), np.float32)
     for block in prange(num_blocks):
         start = signed(block) * BLOCK

@@ -42,7 +42,7 @@ def _example_loss(
         d_scores[hit] = np.float32(-np.inf)
     top = max(np.float32(0), highest(d_scores))
     to_exponentials(d_scores, top)
-    total = 0.0
+    total = 0.0  # of terms that count as often as they were drawn
     for k in range(len(scores)):
         d_scores[k] *= multiplicity[k]
         total += d_scores[k]

@@ -1,5 +1,6 @@
 """The low-rank layout's steps against its float64 reference, and what it refuses."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from small import (
 )
 
 from sstrain import kernels
+from sstrain.data.batches import Batch
 from sstrain.errors import UserError
 from sstrain.models.base import Matching, Scores, StepContext
 from sstrain.models.low_rank import LowRank
@@ -148,14 +150,30 @@ def test_an_approximate_index_gets_what_scores_are_made_of(dtype: str) -> None:
     assert not np.allclose(live, expected, atol=1e-3)
 
 
-def test_scoring_between_the_two_halves_of_a_step_does_not_change_it() -> None:
+def score_all(model: Any, batch: Batch) -> None:
+    model.score_all(batch)
+
+
+def step_of_no_change(model: Any, batch: Batch) -> None:
+    """Take a step, with candidates of each example's own, whose gradient is 0."""
+    candidates, hits = draw(False), np.empty(N, np.int32)
+    kernels.find_hits(candidates, batch.targets, hits)
+    found = model.score(batch, candidates, hits, CONTEXT)
+    nothing = Scores(*(np.zeros_like(part) for part in found))
+    model.update(batch, candidates, hits, nothing, CONTEXT)
+
+
+@pytest.mark.parametrize("between", [score_all, step_of_no_change])
+def test_what_comes_between_the_two_halves_of_a_step_does_not_change_it(
+    between: Callable[[Any, Batch], None],
+) -> None:
     batch, candidates, hits = whole_batch(DATA, D), draw(True), np.empty(N, np.int32)
     kernels.find_hits(candidates, batch.targets, hits)
     models = make(BOTH), make(BOTH)
     for model in models:
-        found = model.score(batch, candidates, hits, CONTEXT)
+        found = Scores(*(part.copy() for part in model.score(batch, candidates, hits, CONTEXT)))
         if model is models[1]:
-            model.score_all(batch)
+            between(model, batch)
         gradient = Scores(*(np.ones_like(part) for part in found))
         model.update(batch, candidates, hits, gradient, CONTEXT)
     for one, other in zip(factors_of(models[0]), factors_of(models[1]), strict=True):
