@@ -19,7 +19,7 @@ BENCH := .bench
 BENCH_FLAGS ?=
 PEERS := PYTHONPATH=benchmarks $(VENV)/bin/python -m peers --work $(BENCH)
 
-.PHONY: help demo test lint bench bench-quick bench-roofline bench-growth bench-instructions clean
+.PHONY: help demo test lint bench bench-quick bench-roofline bench-growth bench-instructions bench-startup clean
 
 help:
 	@echo "make demo    install, train on the King James Bible, evaluate, predict, compare samplers (some minutes)"
@@ -30,6 +30,7 @@ help:
 	@echo "make bench-roofline      this machine's bandwidths and rates, and each kernel's share of its bound"
 	@echo "make bench-instructions  instructions of the hottest kernels beside those of a known state (valgrind)"
 	@echo "make bench-growth        time of an example against classes, features, samples, batch, threads"
+	@echo "make bench-startup       how long commands take to start"
 	@echo "make clean   remove the virtual environment and caches; runs/ stays"
 	@echo
 	@echo "Another Python than python3: make demo PYTHON=python3.12"
@@ -79,6 +80,9 @@ bench-growth: $(VENV)/installed
 
 bench-instructions: $(VENV)/installed
 	$(VENV)/bin/python benchmarks/instructions.py $(BENCH_FLAGS)
+
+bench-startup: $(VENV)/installed
+	$(VENV)/bin/python benchmarks/startup.py $(BENCH_FLAGS)
 
 clean:
 	rm -rf $(VENV) $(BENCH) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

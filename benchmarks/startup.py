@@ -21,6 +21,7 @@ from statistics import median
 from typing import Any
 
 import click
+from load import LoadWatch
 
 QUICKSTART = Path(__file__).parent.parent / "configs" / "quickstart.yaml"
 COMMAND = [sys.executable, "-m", "sstrain"]
@@ -106,7 +107,7 @@ def main(config_file: Path, times: int, inside: bool) -> None:
     if inside:
         print(json.dumps(parts(config_file)))
         return
-    with tempfile.TemporaryDirectory() as folder:
+    with LoadWatch() as watch, tempfile.TemporaryDirectory() as folder:
         run, begun = Path(folder) / "run", Path(folder) / "begun"
         train = [*COMMAND, "train", "--overwrite", "--config", str(config_file)]
         # Fills the caches, and leaves a run to read.
@@ -133,6 +134,8 @@ def main(config_file: Path, times: int, inside: bool) -> None:
         f"{'part of a start':36}{'wall s':>8}",
         {name: [(measured[name],) for measured in inside_parts] for name in inside_parts[0]},
     )
+    if warning := watch.warning():
+        print(warning)
 
 
 if __name__ == "__main__":
