@@ -1,6 +1,7 @@
 """A run's model, loaded for evaluation or prediction."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,20 +71,33 @@ def load_model(path: Path, which: str | int | None, report: Callable[[str], None
     FailureError
         If no checkpoint is whole.
     """
-    kernels.use_threads(None)
-    kernels.tell_compilation(report)
-    return read_model(open_run(path), which, report)
+    run = open_run(path)
+    with ThreadPoolExecutor(1) as other:
+        # Files are hashed while numba is loaded: each takes a third of a second.
+        checkpoint = other.submit(_checkpoint, run, which, report)
+        kernels.use_threads(None)
+        kernels.tell_compilation(report)
+    return _model(run, checkpoint.result())
 
 
 def read_model(run: Run, which: str | int | None, report: Callable[[str], None]) -> SavedModel:
     """Load the model of a run that is open, as `load_model` does; threads stay as they are."""
-    config = run.config
+    return _model(run, _checkpoint(run, which, report))
+
+
+def _checkpoint(run: Run, which: str | int | None, report: Callable[[str], None]) -> "Checkpoint":
+    """Return a checkpoint whose files are found to be whole."""
     if which is None:
         which = "last" if run.checkpoints.linked("best") is None else "best"
     checkpoint = run.checkpoints.open_for_reading(which, report)
-    if _stage(config, checkpoint).objective.shifts_by_log_q:
+    if _stage(run.config, checkpoint).objective.shifts_by_log_q:
         parts = ("model", "sampler")
         checkpoint = run.checkpoints.open_for_reading(checkpoint.step, report, parts)
+    return checkpoint
+
+
+def _model(run: Run, checkpoint: "Checkpoint") -> SavedModel:
+    config = run.config
     vocabulary = Vocabulary.load(run.folder.path)
     # Sgd keeps no state: the model is its weights alone.
     rule = Sgd()
