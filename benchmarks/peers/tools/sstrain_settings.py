@@ -31,7 +31,8 @@ def _dense(
 
 def _low_rank(
     sets: tuple[str, ...], rank: int, samples: int | None, epochs: int, rate: float, reason: str,
-    quick: bool = False, power: float = 0.75, dropout: float = 0.0, **optimizer: Any,
+    quick: bool = False, power: float = 0.75, dropout: float = 0.0, batch: int = 512,
+    **optimizer: Any,
 ) -> Setting:  # fmt: skip
     """Return a low-rank model's setting."""
     options: dict[str, Any] = {
@@ -39,12 +40,14 @@ def _low_rank(
         "model": {"type": "low_rank", "rank": rank, "dropout": dropout},
         "objective": {"type": "importance" if samples else "exact"},
         "optimizer": _LINEAR | {"learning_rate": rate} | optimizer,
-        "training": {"epochs": epochs, "batch_size": 512},
+        "training": {"epochs": epochs, "batch_size": batch},
     }
     if samples:
         options["sampler"] = _sampler(samples, power)
     gradient = f"K = {samples}" if samples else "exact"
     name = f"low-rank {rank}, {gradient}, epochs {epochs}"
+    if batch != 512:
+        name += f", batch {batch}"
     if decay := optimizer.get("l2"):
         name += f", l2 {decay:g}"
     return Setting(name, reason, options, sets, quick)
@@ -76,7 +79,7 @@ SETTINGS = (
     _dense(20, 1, "configs/quickstart.yaml, the fewest samples", quick=True),
     _dense(64, 3, "configs/quickstart.yaml", quick=True),
     _dense(None, 1, "the exact gradient", type="rowwise_adagrad", learning_rate=3.0),
-    _low_rank(_KJV, 24, 144, 1, 0.35, _CHEAP),
+    _low_rank(_KJV, 24, 256, 1, 0.3, _CHEAP, batch=1024),
     _low_rank(_KJV, 24, 192, 1, 0.35, _CHEAP, quick=True),
     _low_rank(_KJV, 32, 256, 1, 0.3, _CHEAP),
     _low_rank(_KJV, 48, 256, 1, 0.3, _CHEAP),
