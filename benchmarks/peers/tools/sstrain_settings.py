@@ -84,6 +84,7 @@ SETTINGS = (
     _low_rank(_KJV, 32, 256, 1, 0.3, _CHEAP),
     _low_rank(_KJV, 48, 256, 1, 0.3, _CHEAP),
     _low_rank(_KJV, 64, 256, 1, 0.3, _SHORT, quick=True),
+    _low_rank(_KJV, 64, 384, 1, 0.3, _SHORT),
     _low_rank(_KJV, 128, 512, 2, 0.25, _LONG, l2=1e-3),
     _low_rank(_KJV, 128, 512, 4, 0.2, "configs/low_rank.yaml", l2=2e-3, quick=True),
     _low_rank(_KJV, 200, 1024, 4, 0.2, _DROPOUT, l2=2e-3, dropout=0.2),
