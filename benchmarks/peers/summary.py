@@ -84,11 +84,6 @@ def points(rows: Sequence[Row]) -> list[Point]:
     return found
 
 
-def as_good(figure: Figure, value: float, other: float) -> bool:
-    """Return whether a value is at least as good as another."""
-    return value <= other if figure == "log_loss" else value >= other
-
-
 def lead(figure: Figure, value: float, other: float) -> float:
     """Return by how much a value is better than another."""
     return other - value if figure == "log_loss" else value - other
@@ -118,7 +113,7 @@ def frontier(found: Iterable[Point], figure: Figure) -> list[Point]:
     """Return the points that are better than every cheaper one."""
     chosen: list[Point] = []
     for point in finished(found, figure):
-        if not chosen or not as_good(figure, value(chosen[-1], figure), value(point, figure)):
+        if not chosen or lead(figure, value(point, figure), value(chosen[-1], figure)) > 0:
             chosen.append(point)
     return chosen
 

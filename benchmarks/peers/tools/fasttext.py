@@ -25,38 +25,36 @@ NOTE = (
 _TUTORIAL = "fasttext.cc/docs/en/supervised-tutorial.html"
 _OPTIONS = "fasttext.cc/docs/en/options.html"
 
+
+def _hs(
+    dim: int, epochs: int, rate: float, reason: str, quick: bool = False, **changes: Any
+) -> Setting:
+    """Return a setting of the hierarchical softmax."""
+    options = {"loss": "hs", "dim": dim, "epoch": epochs, "lr": rate} | changes
+    name = f"hs {dim}, {epochs} epochs, lr {f'{rate:g}'.lstrip('0')}"
+    name += "".join(f", {key} {value}" for key, value in changes.items())
+    return Setting(name, reason, options, quick=quick)
+
+
 SETTINGS = (
-    Setting(
-        "hs 100, 5 epochs, lr .1",
+    _hs(
+        100, 5, 0.1,
         f"the defaults of {_OPTIONS}, and the loss that {_TUTORIAL} advises for many classes",
-        {"loss": "hs", "dim": 100, "epoch": 5, "lr": 0.1},
     ),
-    Setting(
-        "hs 100, 5 epochs, lr .1, minCount 5",
+    _hs(
+        100, 5, 0.1,
         f"{_OPTIONS}: rare words left out, as sstrain's settings leave rare features out",
-        {"loss": "hs", "dim": 100, "epoch": 5, "lr": 0.1, "minCount": 5},
+        minCount=5,
     ),
-    Setting(
-        "hs 50, 5 epochs, lr .2",
+    _hs(
+        50, 5, 0.2,
         f"{_OPTIONS}: -dim, half as many numbers, cheaper; {_TUTORIAL}: a larger rate",
-        {"loss": "hs", "dim": 50, "epoch": 5, "lr": 0.2},
     ),
-    Setting(
-        "hs 24, 5 epochs, lr .2",
-        f"{_OPTIONS}: -dim, as few numbers as in sstrain's cheapest settings",
-        {"loss": "hs", "dim": 24, "epoch": 5, "lr": 0.2},
+    _hs(24, 5, 0.2, f"{_OPTIONS}: -dim, as few numbers as in sstrain's cheapest settings"),
+    _hs(
+        100, 10, 0.2, f"{_TUTORIAL}: more epochs (5 to 50) and a larger rate (.1 to 1)", quick=True
     ),
-    Setting(
-        "hs 100, 10 epochs, lr .2",
-        f"{_TUTORIAL}: more epochs (5 to 50) and a larger rate (.1 to 1)",
-        {"loss": "hs", "dim": 100, "epoch": 10, "lr": 0.2},
-        quick=True,
-    ),
-    Setting(
-        "hs 100, 25 epochs, lr .5",
-        f"{_TUTORIAL}: 25 epochs and a rate of .5 to 1",
-        {"loss": "hs", "dim": 100, "epoch": 25, "lr": 0.5},
-    ),
+    _hs(100, 25, 0.5, f"{_TUTORIAL}: 25 epochs and a rate of .5 to 1"),
     Setting(
         "ns 100, 20 negatives, 10 epochs, lr .2",
         f"{_OPTIONS}: -loss ns; the papers' 20 negatives and the epochs of hs",
@@ -68,7 +66,7 @@ SETTINGS = (
         {"loss": "softmax", "dim": 50, "epoch": 1, "lr": 0.5},
         limits={"novels": 120, "placenames": 120},
     ),
-)
+)  # fmt: skip
 
 
 def write_words(examples: Examples, path: Path) -> None:
